@@ -1,0 +1,48 @@
+# Everything here needs only Python (3.11 or later) and git; the first call sets up .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --require-hashes --no-deps
+READY := $(VENV)/.ready
+# A folder of CPU builds of PyTorch whose digests `make pins` should add.
+CPU_WHEELS ?=
+
+.PHONY: help demo test lint setup bench pins clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY)  ## install tumorscope and its pinned dependencies into .venv
+
+$(READY): pyproject.toml $(wildcard requirements/*.txt)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "tumorscope needs Python 3.11 or later; this is " + sys.version.split()[0] + ". Run: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	@# Without a GPU a CPU build of PyTorch, where pip can find one, saves gigabytes.
+	@command -v nvidia-smi >/dev/null || $(PIP) -r requirements/torch-cpu.txt 2>/dev/null || true
+	$(PIP) -r requirements/dev.txt
+	@# A CUDA build of PyTorch needs NVIDIA's libraries beside it; a CPU build does not.
+	@if $(BIN)/python -c 'import importlib.metadata as m, sys; sys.exit(not any("nvidia" in r or "cuda-" in r for r in m.requires("torch")))'; \
+	then $(PIP) -r requirements/cuda.txt; fi
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(READY)  ## draw synthetic slices, train on them and write a report (two minutes)
+	$(BIN)/tumorscope demo
+
+test: $(READY)  ## run the tests
+	$(BIN)/python -m pytest --numprocesses auto
+
+lint: $(READY)  ## style, types and import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY)  ## measure against peers in the same run (long)
+	$(BIN)/python benchmarks/run.py
+
+pins: $(READY)  ## resolve the pinned requirements anew
+	$(BIN)/python tools/pins.py $(CPU_WHEELS)
+
+clean:  ## remove what make has made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
