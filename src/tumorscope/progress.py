@@ -1,0 +1,45 @@
+"""How long work tells how far it is, without knowing whether anybody looks."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+
+class Task(Protocol):
+    """One piece of work that is under way."""
+
+    def advance(self, amount: int) -> None:
+        """Say that `amount` more units are done."""
+
+    def note(self, text: str) -> None:
+        """Say something about it that is worth a line."""
+
+
+class Progress(Protocol):
+    """Where work reports to: a terminal, a log, or nowhere."""
+
+    def say(self, line: str) -> None:
+        """Pass on one line for the user."""
+
+    @contextmanager
+    def task(self, title: str, total: int, unit: str = "images") -> Iterator[Task]:
+        """Open a piece of work of `total` units."""
+        yield Quiet()
+
+
+class Quiet:
+    """Reports nothing; what the Python API uses unless told otherwise."""
+
+    def say(self, line: str) -> None:
+        """Drop the line."""
+
+    def advance(self, amount: int) -> None:
+        """Drop the advance."""
+
+    def note(self, text: str) -> None:
+        """Drop the note."""
+
+    @contextmanager
+    def task(self, title: str, total: int, unit: str = "images") -> Iterator[Task]:
+        """Open a piece of work that nobody follows."""
+        yield self

@@ -1,0 +1,144 @@
+"""JPEG, PNG, BMP, TIFF, WebP and GIF files to grey slices."""
+
+import struct
+import zlib
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
+
+from tumorscope.errors import UnreadableImage
+from tumorscope.records import Pixels, Slice
+
+FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF")
+MAX_PIXELS = 100_000_000  # 10,000 × 10,000; a larger "image" is a decompression bomb
+MAX_BYTES = 1_000_000_000
+
+# What Pillow's decoders raise on damaged input, as seen on truncated and altered files.
+DAMAGED = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    EOFError,
+    OverflowError,
+    MemoryError,
+    AttributeError,
+    AssertionError,
+    NotImplementedError,
+    RuntimeError,
+    struct.error,
+    ZeroDivisionError,
+    Image.DecompressionBombError,
+)
+
+
+def read_image(path: Path) -> Slice:
+    """Read and decode one image file.
+
+    Raises:
+        UnreadableImage: the file cannot be read or decoded; the message says why.
+    """
+    return decode_image(read_bytes(path))
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return a file's content.
+
+    Raises:
+        UnreadableImage: it does not exist, cannot be opened or is too large for an image.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise UnreadableImage(f"file of {size / 1e9:.1f} GB; no slice is that large")
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise UnreadableImage("file not found") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UnreadableImage(f"cannot be opened ({reason})") from error
+
+
+def decode_image(content: bytes) -> Slice:
+    """Decode the bytes of an image file, whatever its name says.
+
+    The first frame is taken, EXIF orientation applied, transparency laid on black and colour
+    turned grey (ITU-R 601-2). More than eight bits are scaled so that 0 stays 0 and the image's
+    maximum becomes 255; such a slice is float32.
+
+    Raises:
+        UnreadableImage: empty, not an image, truncated, damaged, or too large.
+    """
+    if not content:
+        raise UnreadableImage("empty file")
+    try:
+        with Image.open(BytesIO(content), formats=FORMATS) as image:
+            _refuse_bomb(image)
+            image.load()
+            kind = (image.format or "", image.mode, _tables(image), _colour(image))
+            ImageOps.exif_transpose(image, in_place=True)
+            return Slice(grey_levels(image), *kind)
+    except UnreadableImage:
+        raise
+    except UnidentifiedImageError as error:
+        raise UnreadableImage("not an image in a format that can be read") from error
+    except DAMAGED as error:
+        raise UnreadableImage(_reason(error)) from error
+
+
+def _refuse_bomb(image: Image.Image) -> None:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise UnreadableImage(
+            f"claims {width} × {height} pixels; more than {MAX_PIXELS:,} are refused"
+        )
+
+
+def _tables(image: Image.Image) -> str:
+    tables = getattr(image, "quantization", None)
+    return f"{zlib.crc32(repr(tables).encode()):08x}" if tables else ""
+
+
+def _colour(image: Image.Image) -> int:
+    """Return the largest spread between channels on a 16 × 16 grid of pixels."""
+    if image.mode in ("L", "1", "F") or image.mode.startswith("I"):
+        return 0
+    red, green, blue = image.resize((16, 16), Image.Resampling.NEAREST).convert("RGB").split()
+    pairs = ((red, green), (green, blue), (blue, red))
+    spreads = [ImageChops.difference(*pair).getextrema()[1] for pair in pairs]
+    return int(max(spreads))  # type: ignore[arg-type]
+
+
+def _reason(error: BaseException) -> str:
+    text = str(error).split("\n")[0].strip()
+    if "truncated" in text or isinstance(error, EOFError):
+        return "truncated file"
+    if isinstance(error, Image.DecompressionBombError):
+        return "too many pixels (decompression bomb)"
+    return f"damaged file ({text or type(error).__name__})"
+
+
+def grey_levels(image: Image.Image) -> Pixels:
+    """Return the grey levels of a Pillow image in any mode, as `decode_image` describes them."""
+    if image.mode.startswith("I") or image.mode == "F":
+        return _scaled_to_255(np.asarray(image, dtype=np.float32))
+    if image.mode == "P" or "transparency" in image.info:
+        image = image.convert("RGBA")
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa"):
+        image = image.convert("RGBA")
+        black = Image.new("RGBA", image.size, (0, 0, 0, 255))
+        image = Image.alpha_composite(black, image)
+    return np.asarray(image.convert("L"))
+
+
+def _scaled_to_255(levels: np.ndarray[tuple[int, int], np.dtype[np.float32]]) -> Pixels:
+    levels = np.nan_to_num(levels, nan=0.0, posinf=0.0, neginf=0.0)
+    lowest = min(float(levels.min()), 0.0)
+    highest = float(levels.max())
+    if highest == lowest:
+        return np.zeros(levels.shape, np.uint8)
+    return ((levels - lowest) * np.float32(255.0 / (highest - lowest))).astype(np.float32)

@@ -1,0 +1,143 @@
+"""The frozen vocabulary that every stage speaks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Part = Literal["train", "validation", "test", "out"]
+PARTS: tuple[Part, ...] = ("train", "validation", "test")  # "out" is what no part may have
+
+Pixels = NDArray[np.uint8] | NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One decoded image.
+
+    Attributes:
+        pixels: grey levels, shape (height, width), uint8, or float32 in [0, 255] where the file
+            holds more than eight bits.
+        format: how the file is encoded, `JPEG`, `PNG` …
+        mode: how it holds its pixels, in Pillow's words: `L`, `RGB`, `P`, `I;16` …
+        tables: a short digest of JPEG's quantisation tables, which tell encoders and quality
+            settings apart; empty for other formats.
+        colour: the largest difference between an image's channels, in [0, 255], on a coarse grid.
+    """
+
+    pixels: Pixels
+    format: str = ""
+    mode: str = ""
+    tables: str = ""
+    colour: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle around a lesion, in fractions of the image's width and height.
+
+    Attributes:
+        x_center, y_center: the centre, in [0, 1].
+        width, height: the sides, in [0, 1].
+        class_id: the class number a label file gives, None where there is none.
+    """
+
+    x_center: float
+    y_center: float
+    width: float
+    height: float
+    class_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One image of a data set.
+
+    Attributes:
+        image: its path relative to the manifest's root, with forward slashes.
+        label: the class name as the user wrote it.
+        split: the part in which it was published, None where no split was published.
+        patient_id: whom it belongs to, None where unknown.
+        fold: the published fold, None where there is none.
+        boxes: the lesions marked on it.
+    """
+
+    image: str
+    label: str
+    split: Part | None = None
+    patient_id: str | None = None
+    fold: int | None = None
+    boxes: tuple[Box, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A file that is not used, and why."""
+
+    image: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """A data set as it was found.
+
+    Attributes:
+        root: the folder that image paths are relative to.
+        layout: one of the layouts' names, for the reader.
+        rows: one row an image, in a fixed order.
+        left_out: files that cannot be used.
+        strays: how many system files (`.DS_Store` and the like) were passed over.
+    """
+
+    root: Path
+    layout: str
+    rows: tuple[Row, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    strays: int = 0
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in alphabetical order; a class's number is its place here."""
+        return tuple(sorted({row.label for row in self.rows}))
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """Which row goes where.
+
+    Attributes:
+        parts: one part a row, in the manifest's order; `out` for images that would leak.
+        groups: the group of each row; rows of one group are never in two parts that were drawn.
+        method: `published`, `published, validation drawn`, `drawn`, `test kept` or `fold`.
+        note: one sentence on how it came about.
+    """
+
+    parts: tuple[Part, ...]
+    groups: tuple[str, ...]
+    method: str
+    note: str
+
+    def where(self, part: Part) -> NDArray[np.intp]:
+        """Return the row numbers of one part, int, shape (n,)."""
+        return np.flatnonzero(np.array(self.parts) == part)
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What a model says of one image.
+
+    Attributes:
+        image: the path or name it was given under.
+        label: the most probable class.
+        probabilities: class name to probability, in [0, 1], summing to 1.
+        error: why there is no answer; label is then empty.
+    """
+
+    image: str
+    label: str = ""
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+    error: str | None = None

@@ -1,0 +1,278 @@
+"""Decoded pixels once, as a memory-mapped uint8 array in the user's cache folder.
+
+A store is keyed by the place, size and time stamp of every file, the image size and the version of
+the preprocessing; it is written under a temporary name and moved into place when complete, so that
+whatever lies under its final name can be trusted and runs that share it do not disturb each other.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import zlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from platformdirs import user_cache_path
+from threadpoolctl import threadpool_limits
+
+from tumorscope.errors import DataError, UnreadableImage
+from tumorscope.files import explained, write_text
+from tumorscope.progress import Progress, Quiet
+from tumorscope.read import decode_image
+from tumorscope.read.image import read_bytes
+from tumorscope.records import LeftOut, Manifest, Row, Slice
+from tumorscope.transforms import resize, resize_squares
+
+VERSION = 2  # of the preprocessing and of the files below; an older store is not used
+PIXELS, MIDDLES, IMAGES = "pixels.npy", "middles.npy", "images.json"
+CHUNK = 256  # images that are made small at a time
+ERRAND = 16  # files that a thread reads before it asks for more
+MIDDLE = 128  # thumbnails are made from this size, so that stores of all sizes agree on copies
+THUMBNAIL = 64  # the side of a thumbnail, in pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What reading a file showed, beside its pixels.
+
+    Attributes:
+        sha256: of its bytes.
+        pixel_digest: of its decoded grey levels and their shape; equal for equal pixels.
+        width, height: before the resize, in pixels.
+        bytes: the file's size.
+        format, mode, tables, colour: see `tumorscope.records.Slice`.
+    """
+
+    sha256: str
+    pixel_digest: str
+    width: int
+    height: int
+    bytes: int
+    format: str
+    mode: str
+    tables: str
+    colour: int
+
+
+@dataclass(frozen=True)
+class Store:
+    """The readable images of a data set at one size.
+
+    Attributes:
+        manifest: the data set without the files that cannot be read; those are in its `left_out`.
+        facts: one entry a row.
+        size: the side of each image, in pixels.
+    """
+
+    manifest: Manifest
+    facts: tuple[Facts, ...]
+    size: int
+    _pixels: NDArray[np.uint8]
+    _middles: NDArray[np.uint8]
+    _places: NDArray[np.intp]
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def pixels(self, rows: Sequence[int] | NDArray[np.intp]) -> NDArray[np.uint8]:
+        """Return a copy of some rows' pixels, uint8, shape (n, size, size)."""
+        return self._pixels[self._places[np.asarray(rows, dtype=np.intp)]]
+
+    @cached_property
+    def thumbnails(self) -> NDArray[np.uint8]:
+        """Every image at 64 px, for telling copies; uint8, shape (rows, 64, 64)."""
+        small = [
+            resize_squares(self._middles[self._places[rows]], THUMBNAIL)
+            for rows in batches(len(self), CHUNK)
+        ]
+        return np.concatenate([np.empty((0, THUMBNAIL, THUMBNAIL), np.uint8), *small])
+
+    @property
+    def digest(self) -> str:
+        """A digest of what the data set says: paths, labels, splits, patients and contents."""
+        whole = hashlib.sha256()
+        for row, facts in zip(self.manifest.rows, self.facts, strict=True):
+            fields = (row.image, row.label, row.split, row.patient_id, row.fold, facts.sha256)
+            whole.update(repr(fields).encode())
+        return whole.hexdigest()
+
+
+def cache_folder() -> Path:
+    """Return where stores are kept: `$TUMORSCOPE_CACHE`, else the system's place for caches."""
+    chosen = os.environ.get("TUMORSCOPE_CACHE")
+    return Path(chosen) if chosen else user_cache_path("tumorscope")
+
+
+def open_store(
+    manifest: Manifest, size: int, *, progress: Progress | None = None, strict: bool = False
+) -> Store:
+    """Return the pixels of a data set, decoding its files unless that was done before.
+
+    Args:
+        manifest: the data set; files that cannot be decoded move to its `left_out`.
+        size: the side of the square to which each image is resized.
+        progress: where to report how far decoding is.
+        strict: raise for the first file that cannot be decoded.
+
+    Raises:
+        DataError: with `strict`, a file cannot be decoded.
+        DiskFull: the cache folder has no space left.
+    """
+    folder = cache_folder() / "stores" / _key(manifest, size)
+    if not (folder / IMAGES).is_file():
+        with explained(folder):
+            _build(manifest, size, folder, progress or Quiet())
+    store = _load(manifest, size, folder)
+    if strict and store.manifest.left_out:
+        first = store.manifest.left_out[0]
+        raise DataError(f"{manifest.root / first.image}: {first.reason} (--strict).")
+    return store
+
+
+def _key(manifest: Manifest, size: int) -> str:
+    key = hashlib.sha256(repr((VERSION, size, str(manifest.root.resolve()))).encode())
+    for row in manifest.rows:
+        try:
+            status = (manifest.root / row.image).stat()
+            stamp = (status.st_size, status.st_mtime_ns)
+        except OSError:
+            stamp = (-1, -1)
+        key.update(repr((row.image, *stamp)).encode())
+    return key.hexdigest()[:32]
+
+
+def _build(manifest: Manifest, size: int, folder: Path, progress: Progress) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=".building-", dir=folder.parent))
+    try:
+        images = list(_decode_all(manifest, size, temporary, progress))
+        write_text(temporary / IMAGES, json.dumps({"images": images}))  # compact: it may be long
+        if not folder.exists():  # else another run was faster; its store is as good
+            temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _decode_all(
+    manifest: Manifest, size: int, folder: Path, progress: Progress
+) -> Iterator[dict[str, Any]]:
+    """Decode every file into its place in the arrays and yield what was seen, in order."""
+    count = len(manifest.rows)
+    with (
+        ArrayFile(folder / PIXELS, count, size) as pixels,
+        ArrayFile(folder / MIDDLES, 0 if size == MIDDLE else count, MIDDLE) as middles,
+        threadpool_limits(1, user_api="blas"),  # the files are shared out, not the products
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+        progress.task("reading images", count) as task,
+    ):
+
+        def decode(number: int) -> dict[str, Any]:
+            """Read one file and write its pixels; return its facts, or why there are none."""
+            try:
+                content = read_bytes(manifest.root / manifest.rows[number].image)
+                decoded = decode_image(content)
+            except UnreadableImage as error:
+                return {"error": str(error)}
+            small = resize(decoded.pixels, size)
+            pixels.write(number, small)
+            middle = small
+            if size != MIDDLE:
+                middle = resize(decoded.pixels, MIDDLE)
+                middles.write(number, middle)
+            return _facts(content, decoded, middle)
+
+        def decode_some(numbers: range) -> list[dict[str, Any]]:
+            """Read several files: one errand a file would cost as much as a small file does."""
+            return [decode(number) for number in numbers]
+
+        errands = [range(at, min(at + ERRAND, count)) for at in range(0, count, ERRAND)]
+        for results in pool.map(decode_some, errands):
+            task.advance(len(results))
+            yield from results
+
+
+def _facts(content: bytes, decoded: Slice, middle: NDArray[np.uint8]) -> dict[str, Any]:
+    """Return the fields of a `Facts`."""
+    height, width = decoded.pixels.shape
+    # A sum over all pixels and a digest of the small image: quicker than a digest of all pixels,
+    # and as telling, since images that differ and agree in both would have to be made on purpose.
+    whole, coarse = zlib.adler32(decoded.pixels.data), hashlib.sha256(middle.data).hexdigest()
+    return {
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "pixel_digest": f"{width}x{height}-{whole:08x}-{coarse}",
+        "width": width,
+        "height": height,
+        "bytes": len(content),
+        "format": decoded.format,
+        "mode": decoded.mode,
+        "tables": decoded.tables,
+        "colour": decoded.colour,
+    }
+
+
+class ArrayFile:
+    """A `.npy` file of square uint8 images that threads fill in any order.
+
+    Written by plain writes and not through a memory map, so that a full disk is an error and not a
+    signal that ends the process.
+    """
+
+    def __init__(self, path: Path, count: int, side: int) -> None:
+        with path.open("wb") as file:
+            header = {"descr": "|u1", "fortran_order": False, "shape": (count, side, side)}
+            np.lib.format.write_array_header_1_0(file, header)
+            self._start = file.tell()
+            file.truncate(self._start + count * side * side)
+        self._size = side * side
+        self._descriptor = os.open(path, os.O_WRONLY)
+
+    def __enter__(self) -> "ArrayFile":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)
+
+    def write(self, number: int, image: NDArray[np.uint8]) -> None:
+        """Write one image into its place."""
+        view = memoryview(image.tobytes())
+        offset = self._start + number * self._size
+        while view:
+            written = os.pwrite(self._descriptor, view, offset)
+            view, offset = view[written:], offset + written
+
+
+def _load(manifest: Manifest, size: int, folder: Path) -> Store:
+    images = json.loads((folder / IMAGES).read_text(encoding="utf-8"))["images"]
+    pixels = np.load(folder / PIXELS, mmap_mode="r", allow_pickle=False)
+    middles = pixels if size == MIDDLE else np.load(folder / MIDDLES, mmap_mode="r")
+    good = [n for n, image in enumerate(images) if "error" not in image]
+    bad = [
+        LeftOut(row.image, image["error"])
+        for row, image in zip(manifest.rows, images, strict=True)
+        if "error" in image
+    ]
+    rows: list[Row] = [manifest.rows[n] for n in good]
+    return Store(
+        manifest=replace(manifest, rows=tuple(rows), left_out=(*manifest.left_out, *bad)),
+        facts=tuple(Facts(**images[n]) for n in good),
+        size=size,
+        _pixels=pixels,
+        _middles=middles,
+        _places=np.array(good, dtype=np.intp),
+    )
+
+
+def batches(count: int, size: int) -> Iterator[NDArray[np.intp]]:
+    """Yield the numbers 0 … count - 1 in order, at most `size` at a time."""
+    numbers = iter(range(count))
+    while chunk := list(islice(numbers, size)):
+        yield np.array(chunk, dtype=np.intp)
