@@ -1,0 +1,41 @@
+"""The checks of an audit, in the order in which a reader wants them."""
+
+from collections.abc import Sequence
+
+from tumorscope.checks.balance import Balance
+from tumorscope.checks.base import Check, Finding
+from tumorscope.checks.control_scores import Controls
+from tumorscope.checks.copies import ExactCopies, NearCopies
+from tumorscope.checks.labels import LabelConflicts
+from tumorscope.checks.leaks import LeakCheck
+from tumorscope.checks.lineage import Lineage
+from tumorscope.checks.odd import OddOnes
+from tumorscope.checks.shortcuts import Shortcuts
+from tumorscope.checks.unreadable import Unreadable
+from tumorscope.progress import Progress
+from tumorscope.survey import Survey
+
+__all__ = ["CHECKS", "Check", "Finding", "run_checks"]
+
+CHECKS: tuple[Check, ...] = (
+    Unreadable(),
+    ExactCopies(),
+    NearCopies(),
+    LeakCheck(),
+    LabelConflicts(),
+    Lineage(),
+    Balance(),
+    OddOnes(),
+    Shortcuts(),
+    Controls(),
+)
+
+
+def run_checks(survey: Survey, progress: Progress) -> Sequence[Finding]:
+    """Run every check."""
+    findings = []
+    with progress.task("checking", len(CHECKS), "checks") as task:
+        for check in CHECKS:
+            findings.append(check.run(survey))
+            task.advance(1)
+    return findings
