@@ -1,0 +1,221 @@
+"""Recipes: everything a training needs but the data, in a strict schema."""
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tumorscope.errors import RecipeError
+
+BUILT_IN = files("tumorscope") / "recipes"
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0)]
+Channels = Annotated[tuple[float, float, float], Field(strict=False)]
+
+
+class Strict(BaseModel):
+    """A frozen part of a recipe that knows its fields and no others."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Normalize(Strict):
+    """Mean and standard deviation a channel, of grey levels scaled to [0, 1]."""
+
+    mean: Channels = (0.5, 0.5, 0.5)
+    std: Annotated[tuple[Positive, Positive, Positive], Field(strict=False)] = (0.5, 0.5, 0.5)
+
+
+class Augment(Strict):
+    """Random changes to training images; each image draws its own in each epoch.
+
+    Attributes:
+        rotation: the largest angle, in degrees, either way.
+        horizontal_flip, vertical_flip: probabilities.
+    """
+
+    rotation: Annotated[float, Field(ge=0, le=180)] = 0
+    horizontal_flip: Probability = 0
+    vertical_flip: Probability = 0
+
+
+class Stage(Strict):
+    """One stretch of training with one optimiser.
+
+    Attributes:
+        epochs: passes over the training part.
+        optimizer: Adam, AdamW, or SGD with momentum 0.9.
+        learning_rate: the largest rate of the schedule.
+        weight_decay: L2 penalty (decoupled for AdamW).
+        schedule: how the rate goes, batch by batch: constant; `cosine` down to zero; `one_cycle`
+            up over the first 30 % and down to zero.
+    """
+
+    epochs: Annotated[int, Field(ge=1)]
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    learning_rate: Positive = 1e-3
+    weight_decay: Annotated[float, Field(ge=0)] = 0
+    schedule: Literal["constant", "cosine", "one_cycle"] = "constant"
+
+
+class Recipe(Strict):
+    """Everything a training needs but the data.
+
+    Attributes:
+        name, summary, source: what it is and where it comes from.
+        backbone: a timm model name.
+        pretrained: whether to start from published weights.
+        dropout: before the last layer, while training.
+        image_size: the side of the square images, in pixels.
+        batch_size: images a training step.
+        label_smoothing: share of each label spread over all classes.
+        weight_averaging: decay a step of an exponential moving average of the weights, which is
+            then what is validated and kept; 0 for none.
+        validation_share, test_share: how much of the data is drawn for a part that is not
+            published.
+        seed: where all randomness comes from.
+    """
+
+    name: str
+    summary: str = ""
+    source: str = ""
+    backbone: str
+    pretrained: bool = False
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0
+    image_size: Annotated[int, Field(ge=16, le=2048)] = 224
+    batch_size: Annotated[int, Field(ge=2, le=4096)] = 32
+    normalize: Normalize = Normalize()
+    augment: Augment = Augment()
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0
+    weight_averaging: Annotated[float, Field(ge=0, lt=1)] = 0
+    validation_share: Annotated[float, Field(gt=0, lt=0.9)] = 0.15
+    test_share: Annotated[float, Field(gt=0, lt=0.9)] = 0.15
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    stages: Annotated[tuple[Stage, ...], Field(min_length=1, strict=False)]
+
+    @property
+    def epochs(self) -> int:
+        """The number of epochs of all stages."""
+        return sum(stage.epochs for stage in self.stages)
+
+
+def recipe_names() -> list[str]:
+    """Return the names of the recipes that come with the package."""
+    return sorted(Path(f.name).stem for f in BUILT_IN.iterdir() if f.name.endswith(".yaml"))
+
+
+def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Load a built-in recipe by name, or one from a YAML file, with some fields changed.
+
+    Args:
+        name: `resnet18`, … or the path of a YAML file.
+        overrides: `field=value` each. A dotted path reaches inside (`augment.rotation=30`,
+            `stages.0.epochs=5`); the bare name of a stage's field sets it in every stage.
+
+    Raises:
+        RecipeError: no such recipe, no such field, or a value that cannot be.
+
+    >>> load_recipe("resnet18", ["image_size=96", "epochs=12"]).epochs
+    12
+    """
+    content = _read(name)
+    for override in overrides:
+        _apply(content, override)
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        raise RecipeError(_explain(name, content, error)) from error
+
+
+def _read(name: str | Path) -> dict[str, Any]:
+    is_file = isinstance(name, Path) or name.endswith((".yaml", ".yml"))
+    if not is_file and name not in recipe_names():
+        near = difflib.get_close_matches(str(name), recipe_names(), 1)
+        raise RecipeError(
+            f"There is no recipe '{name}'"
+            + (f"; did you mean '{near[0]}'?" if near else "")
+            + f" Recipes: {', '.join(recipe_names())}, or the path of a .yaml file."
+        )
+    try:
+        source = Path(name) if is_file else BUILT_IN / f"{name}.yaml"
+        content = yaml.safe_load(source.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"The recipe file {name} cannot be read: {error}.") from error
+    except yaml.YAMLError as error:
+        place = str(getattr(error, "problem_mark", "")).strip()
+        raise RecipeError(f"The recipe file {name} is no valid YAML {place}.") from error
+    if not isinstance(content, dict):
+        raise RecipeError(f"The recipe file {name} holds no fields.")
+    return content
+
+
+def _apply(content: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise RecipeError(f"'{override}' is no field=value, as in image_size=96.")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        value = text
+    stages = content.get("stages")
+    if key in Stage.model_fields and isinstance(stages, list):
+        for stage in stages:
+            stage[key] = value
+        return
+    _refuse_unknown(key, len(stages) if isinstance(stages, list) else 0)
+    *path, last = key.split(".")
+    place: Any = content
+    for step in path:
+        place = place[int(step)] if isinstance(place, list) else place.setdefault(step, {})
+    if isinstance(place, list):
+        place[int(last)] = value
+    else:
+        place[last] = value
+
+
+def field_names(stages: int = 1) -> Iterator[str]:
+    """Yield every field that can be set on the command line."""
+    for name, field in Recipe.model_fields.items():
+        if name == "stages":
+            continue
+        if isinstance(field.default, Strict):
+            yield from (f"{name}.{inner}" for inner in type(field.default).model_fields)
+        else:
+            yield name
+    yield from Stage.model_fields
+    for number in range(stages):
+        yield from (f"stages.{number}.{inner}" for inner in Stage.model_fields)
+
+
+def _refuse_unknown(key: str, stages: int) -> None:
+    known = list(field_names(stages))
+    if key not in known:
+        raise RecipeError(f"A recipe has no field '{key}'{_nearest(key, known)}")
+
+
+def _nearest(key: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(key, list(known), 1, cutoff=0.5)
+    return f"; did you mean '{near[0]}'?" if near else f". Fields: {', '.join(known)}."
+
+
+def _explain(name: str | Path, content: Mapping[str, Any], error: ValidationError) -> str:
+    first = error.errors()[0]
+    place = ".".join(str(step) for step in first["loc"])
+    if first["type"] == "extra_forbidden":
+        stages = content.get("stages", ())
+        known = field_names(len(stages) if isinstance(stages, list) else 0)
+        return f"Recipe {name}: there is no field '{place}'{_nearest(place, known)}"
+    if first["type"] == "missing":
+        return f"Recipe {name}: the field '{place}' is missing."
+    problem = first["msg"][0].lower() + first["msg"][1:]
+    return f"Recipe {name}: {place}={first['input']!r} cannot be; {problem}."
+
+
+def dump_recipe(recipe: Recipe) -> str:
+    """Return a recipe as YAML that `load_recipe` reads back to an equal one."""
+    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True)

@@ -1,0 +1,9 @@
+"""Training: the only importer of Lightning."""
+
+from tumorscope._torchvision import declare_missing_operators
+
+declare_missing_operators()  # torchmetrics, which Lightning imports, imports torchvision
+
+from tumorscope.training.fit import Fitted, fit, resolve_device  # noqa: E402
+
+__all__ = ["Fitted", "fit", "resolve_device"]

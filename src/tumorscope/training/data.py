@@ -1,0 +1,101 @@
+"""Batches from the store, in an order that follows from seed and epoch alone."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import lightning.pytorch as lightning
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from tumorscope.recipe import Recipe
+from tumorscope.records import Partition
+from tumorscope.store import Store
+
+ORDER = 1  # keeps the draws for the order apart from others of the same seed and epoch
+
+
+class Batch(NamedTuple):
+    """Some images of the store.
+
+    Attributes:
+        pixels: uint8, shape (n, 1, side, side).
+        labels: class numbers, int64, shape (n,).
+        rows: row numbers in the store, int64, shape (n,).
+    """
+
+    pixels: Tensor
+    labels: Tensor
+    rows: Tensor
+
+
+class StoreBatches(Dataset[Batch]):
+    """A data set whose items are whole batches: an index is a list of row numbers."""
+
+    def __init__(self, store: Store, labels: NDArray[np.intp]) -> None:
+        self.store = store
+        self.labels = labels
+
+    def __getitem__(self, rows: Sequence[int]) -> Batch:
+        """Return the batch of these rows."""
+        numbers = np.asarray(rows, dtype=np.int64)
+        return Batch(
+            torch.from_numpy(self.store.pixels(numbers)).unsqueeze(1),
+            torch.from_numpy(self.labels[numbers]),
+            torch.from_numpy(numbers),
+        )
+
+
+class Batches(Sampler[list[int]]):
+    """Row numbers in batches, shuffled where a seed is given."""
+
+    def __init__(self, rows: NDArray[np.intp], size: int, seed: Sequence[int] | None) -> None:
+        self.rows = rows if seed is None else np.random.default_rng(seed).permutation(rows)
+        self.size = size
+        # Batch normalisation cannot learn from a batch of one; such a remainder waits an epoch.
+        self.drop = seed is not None and len(rows) % size == 1
+
+    def __len__(self) -> int:
+        return -(-len(self.rows) // self.size) - self.drop
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for number in range(len(self)):
+            yield self.rows[number * self.size : (number + 1) * self.size].tolist()
+
+
+class Slices(lightning.LightningDataModule):
+    """The training and validation parts of a store.
+
+    Attributes:
+        first_epoch: how many epochs earlier stages took; it counts into the order.
+    """
+
+    def __init__(
+        self, store: Store, labels: NDArray[np.intp], partition: Partition, recipe: Recipe
+    ) -> None:
+        super().__init__()
+        self.batches = StoreBatches(store, labels)
+        self.training = partition.where("train")
+        self.validation = partition.where("validation")
+        self.recipe = recipe
+        self.first_epoch = 0
+
+    @property
+    def steps(self) -> int:
+        """The number of batches in a training epoch."""
+        return len(Batches(self.training, self.recipe.batch_size, [0]))
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Return the loader of one epoch; Lightning asks for a new one each epoch."""
+        epoch = self.first_epoch + (self.trainer.current_epoch if self.trainer else 0)
+        return self._loader(self.training, [self.recipe.seed, ORDER, epoch])
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """Return the loader of the validation part, in the store's order."""
+        return self._loader(self.validation, None)
+
+    def _loader(self, rows: NDArray[np.intp], seed: Sequence[int] | None) -> DataLoader[Batch]:
+        sampler = Batches(rows, self.recipe.batch_size, seed)
+        return DataLoader(self.batches, sampler=sampler, batch_size=None)

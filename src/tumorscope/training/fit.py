@@ -1,0 +1,193 @@
+"""A whole training, stage by stage."""
+
+import logging
+import signal
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import lightning.pytorch as lightning
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+
+from tumorscope.errors import Interrupted, OutOfMemory, UsageError
+from tumorscope.model import Classifier
+from tumorscope.progress import Progress, Task
+from tumorscope.recipe import Recipe
+from tumorscope.records import Partition
+from tumorscope.store import Store
+from tumorscope.training.data import Slices
+from tumorscope.training.follow import Follower
+from tumorscope.training.keep import Epoch, Keeper, best_epoch
+from tumorscope.training.task import Classification
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a training ends with.
+
+    Attributes:
+        model: the network with the weights of the best epoch, on the CPU, in evaluation mode.
+        best: the best epoch's scores.
+        history: every epoch's scores.
+    """
+
+    model: Classifier
+    best: Epoch
+    history: list[Epoch]
+
+
+def resolve_device(device: str) -> str:
+    """Return the device that will be used: `cpu`, `cuda` or `mps`.
+
+    Raises:
+        UsageError: the device asked for is not here.
+    """
+    here = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if device == "auto":
+        return next(name for name in ("cuda", "mps", "cpu") if here[name])
+    if device not in here:
+        raise UsageError(f"There is no device '{device}': choose from {', '.join(DEVICES)}.")
+    if not here[device]:
+        found = ", ".join(name for name, there in here.items() if there)
+        raise UsageError(f"PyTorch finds no {device} device here, only {found}: use --device auto.")
+    return device
+
+
+def fit(
+    model: Classifier,
+    store: Store,
+    labels: NDArray[np.intp],
+    partition: Partition,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    device: str,
+    progress: Progress,
+) -> Fitted:
+    """Train through all stages of a recipe, going on where `folder` shows an earlier start.
+
+    Args:
+        model: the network to train, as `build_classifier` made it.
+        store: the pixels, at the recipe's size.
+        labels: class numbers of the store's rows, int, shape (rows,).
+        partition: which rows to train on and which to validate on.
+        recipe: what to do.
+        folder: the run's folder; `metrics.csv` and `checkpoints/` are written there.
+        device: `cpu`, `cuda` or `mps`.
+        progress: where to report.
+
+    Raises:
+        Interrupted: by Ctrl-C.
+        OutOfMemory: the batch or the image is too large for this machine.
+    """
+    (folder / "checkpoints").mkdir(exist_ok=True)
+    data = Slices(store, labels, partition, recipe)
+    keeper = Keeper(folder)
+    resumed = keeper.read_last()
+    if resumed:
+        keeper.write_history()
+    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    left = recipe.epochs - len(keeper.history)
+    with _quiet(), progress.task("training", left * len(data.training)) as task:
+        for number, stage in enumerate(recipe.stages):
+            first_epoch = sum(s.epochs for s in recipe.stages[:number])
+            if len(keeper.history) >= first_epoch + stage.epochs:
+                continue
+            checkpoint = keeper.last if len(keeper.history) > first_epoch else None
+            if checkpoint is None and number > 0:
+                _load(model, keeper.best)
+            keeper.stage = number
+            steps = data.steps
+            work = Classification(
+                model, recipe, stage, len(store.manifest.classes), len(store), steps
+            )
+            work.first_epoch = data.first_epoch = first_epoch
+            _run(work, data, keeper, task, checkpoint, device)
+    _load(model, keeper.best)
+    best = best_epoch(keeper.history)
+    return Fitted(model.cpu().eval(), best, keeper.history)
+
+
+def _load(model: Classifier, weights: Path) -> None:
+    model.load_state_dict(load_file(weights))
+
+
+def _run(
+    work: Classification,
+    data: Slices,
+    keeper: Keeper,
+    task: Task,
+    checkpoint: Path | None,
+    device: str,
+) -> None:
+    """Run one stage, or what is left of it."""
+    follower = Follower(task, keeper, work.recipe.epochs)
+    trainer = lightning.Trainer(
+        max_epochs=work.stage.epochs,
+        accelerator="gpu" if device == "cuda" else device,
+        devices=1,
+        precision="bf16-mixed" if device == "cuda" else "32-true",
+        callbacks=[keeper, follower],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        reload_dataloaders_every_n_epochs=1,
+        deterministic="warn",
+    )
+    with _explained(work.recipe, keeper):
+        trainer.fit(work, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+
+
+@contextmanager
+def _explained(recipe: Recipe, keeper: Keeper) -> Iterator[None]:
+    """Turn what stops a training into a sentence."""
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    except (SystemExit, KeyboardInterrupt) as stop:  # Lightning turns Ctrl-C into an exit
+        signal.signal(signal.SIGINT, handler)
+        done = len(keeper.history)
+        raise Interrupted(
+            f"Stopped after {done} of {recipe.epochs} epochs: "
+            f"the same command with --out {keeper.folder} --resume goes on from there."
+        ) from stop
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        raise OutOfMemory(
+            f"Out of memory: lower batch_size (now {recipe.batch_size}) or "
+            f"image_size (now {recipe.image_size})."
+        ) from error
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    texts = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, MemoryError) or any(t in str(error).lower() for t in texts)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Lightning's notices from a user who cannot act on them."""
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="lightning")
+        warnings.filterwarnings("ignore", message=".*does not have a deterministic.*")
+        try:
+            yield
+        finally:
+            logger.setLevel(level)

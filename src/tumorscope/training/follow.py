@@ -1,0 +1,39 @@
+"""Tells the user how far a training is."""
+
+from typing import Any
+
+import lightning.pytorch as lightning
+
+from tumorscope.progress import Task
+from tumorscope.training.data import Batch
+from tumorscope.training.keep import Keeper, best_epoch
+
+
+class Follower(lightning.Callback):
+    """Reports each batch and each epoch to a task; comes after the Keeper in the callbacks."""
+
+    def __init__(self, task: Task, keeper: Keeper, epochs: int) -> None:
+        self.task = task
+        self.keeper = keeper
+        self.epochs = epochs
+
+    def on_train_batch_end(
+        self,
+        trainer: lightning.Trainer,  # noqa: ARG002
+        pl_module: lightning.LightningModule,  # noqa: ARG002
+        outputs: Any,  # noqa: ARG002
+        batch: Batch,
+        batch_idx: int,  # noqa: ARG002
+    ) -> None:
+        """Count the images of a batch."""
+        self.task.advance(len(batch.labels))
+
+    def on_train_epoch_end(self, *_: Any) -> None:
+        """Say how the epoch went."""
+        epoch = self.keeper.history[-1]
+        kept = " (best so far)" if best_epoch(self.keeper.history) is epoch else ""
+        self.task.note(
+            f"epoch {epoch['epoch']}/{self.epochs}: loss {epoch['train_loss']:.3f}, "
+            f"validation loss {epoch['validation_loss']:.3f}, "
+            f"accuracy {epoch['validation_accuracy']:.1%}{kept}"
+        )
