@@ -1,0 +1,63 @@
+"""Brain-tumour classification on MRI slices, with numbers that can be believed.
+
+The walk of the data: read → store → audit → split → train → bundle → evaluate → predict
+
+    >>> import tumorscope
+    >>> run = tumorscope.train(data="slices/", recipe="resnet18")   # doctest: +SKIP
+    >>> run.results.accuracy.value                                  # doctest: +SKIP
+    0.93
+
+Research software, not a medical device.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from tumorscope._version import __version__
+from tumorscope.errors import MissingExtra, TumorscopeError
+
+if TYPE_CHECKING:
+    from tumorscope.predict import Predictor
+    from tumorscope.prepare import add_lineage, audit, split
+    from tumorscope.walk import Run, demo, evaluate, train
+
+__all__ = [
+    "Predictor",
+    "Run",
+    "TumorscopeError",
+    "__version__",
+    "add_lineage",
+    "audit",
+    "demo",
+    "evaluate",
+    "split",
+    "train",
+]
+
+_HOMES = {
+    "Predictor": "tumorscope.predict",
+    "Run": "tumorscope.walk",
+    "add_lineage": "tumorscope.prepare",
+    "audit": "tumorscope.prepare",
+    "demo": "tumorscope.walk",
+    "evaluate": "tumorscope.walk",
+    "split": "tumorscope.prepare",
+    "train": "tumorscope.walk",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that `import tumorscope` is quick."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'tumorscope' has no attribute '{name}'")
+    from importlib import import_module  # noqa: PLC0415 (kept out of the namespace)
+
+    try:
+        return getattr(import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("tumorscope"):
+            raise
+        raise MissingExtra(f"tumorscope {name}", "train") from error
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -1,0 +1,1 @@
+"""Figures, and pages that are one self-contained HTML file each."""

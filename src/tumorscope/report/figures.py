@@ -1,0 +1,144 @@
+"""Figures as matplotlib objects; colours from a palette that the colour-blind can tell apart."""
+
+from collections.abc import Mapping, Sequence
+from textwrap import shorten
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+from numpy.typing import NDArray
+
+from tumorscope.records import PARTS, Part
+from tumorscope.report.tiles import Tile
+
+PALETTE = sns.color_palette("colorblind")
+PART_COLOURS = dict(zip(PARTS, (PALETTE[0], PALETTE[1], PALETTE[2]), strict=True))
+WRONG = PALETTE[3]
+STYLE: Any = {"font.size": 11, "axes.spines.top": False, "axes.spines.right": False}
+
+
+def _figure(width: float, height: float) -> Figure:
+    """Return an empty figure that belongs to no window and no global state."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def class_distribution(counts: Mapping[Part, NDArray[np.intp]], classes: Sequence[str]) -> Figure:
+    """Bars of the images of each class in each part, with their counts."""
+    table = pd.DataFrame(
+        [
+            {"class": name, "part": part, "images": int(numbers[place])}
+            for part, numbers in counts.items()
+            for place, name in enumerate(classes)
+        ]
+    )
+    with mpl.rc_context(STYLE):
+        figure = _figure(7, 1.4 + 0.75 * len(classes))
+        axes = figure.subplots()
+        sns.barplot(
+            table, y="class", x="images", hue="part", hue_order=PARTS, palette=PART_COLOURS, ax=axes
+        )
+        for bars in axes.containers:
+            axes.bar_label(bars, padding=3, fontsize=9)  # type: ignore[arg-type]
+        axes.set(ylabel="", xlabel="images")
+        axes.margins(x=0.1)
+        axes.legend(
+            title="", frameon=False, loc="upper center", bbox_to_anchor=(0.5, 1.14), ncols=3
+        )
+    return figure
+
+
+def curves(history: Sequence[Mapping[str, float]], kept: int) -> Figure:
+    """Loss and accuracy of training and validation by epoch, with the kept epoch marked."""
+    table = pd.DataFrame(history)
+    with mpl.rc_context(STYLE):
+        figure = _figure(8, 3.4)
+        left, right = figure.subplots(1, 2)
+        for axes, score in ((left, "loss"), (right, "accuracy")):
+            _curve_pair(axes, table, score)
+            axes.axvline(kept, color="0.35", linestyle=":", linewidth=1.5)
+            axes.set(xlabel="epoch", ylabel=score)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        right.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        lines = left.get_lines()
+        names = ["training", "validation", f"kept: epoch {kept}"]
+        figure.legend(lines[:3], names, loc="outside upper center", ncols=3, frameon=False)
+    return figure
+
+
+def _curve_pair(axes: Axes, table: pd.DataFrame, score: str) -> None:
+    for part, name, dash in (("train", "train", "-"), ("validation", "validation", "--")):
+        axes.plot(
+            table["epoch"],
+            table[f"{name}_{score}"],
+            dash,
+            color=PART_COLOURS[part],
+            marker="o",
+            markersize=3.5,
+        )
+
+
+def confusion(counts: NDArray[np.intp], classes: Sequence[str]) -> Figure:
+    """Counts and row percentages of actual against predicted classes."""
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    cells = [
+        [f"{n}\n{share:.0%}" for n, share in zip(*pair, strict=True)]
+        for pair in zip(counts, shares, strict=True)
+    ]
+    side = 2.6 + 1.05 * len(classes)
+    with mpl.rc_context(STYLE):
+        figure = _figure(side + 0.6, side)
+        axes = figure.subplots()
+        sns.heatmap(
+            shares,
+            annot=np.array(cells),
+            fmt="",
+            cmap="Blues",
+            vmin=0,
+            vmax=1,
+            square=True,
+            cbar=False,
+            annot_kws={"size": 13},
+            linewidths=1,
+            xticklabels=classes,
+            yticklabels=classes,
+            ax=axes,
+        )
+        axes.set(xlabel="predicted", ylabel="actual")
+        axes.tick_params(axis="x", rotation=30)
+        for label in axes.get_xticklabels():
+            label.set_horizontalalignment("right")
+        axes.tick_params(axis="y", rotation=0)
+    return figure
+
+
+def grid(tiles: Sequence[Tile], columns: int = 4) -> Figure:
+    """Images with their classes; wrong answers carry a coloured frame and a cross."""
+    rows = max(1, -(-len(tiles) // columns))
+    with mpl.rc_context(STYLE):
+        figure = _figure(2.0 * columns, 2.45 * rows)
+        places = figure.subplots(rows, columns, squeeze=False).ravel()
+        for axes in places:
+            axes.set_axis_off()
+        for axes, tile in zip(places, tiles, strict=False):
+            axes.set_axis_on()
+            _draw_tile(axes, tile)
+    return figure
+
+
+def _draw_tile(axes: Axes, tile: Tile) -> None:
+    axes.imshow(tile.pixels, cmap="gray", vmin=0, vmax=255)
+    axes.set(xticks=[], yticks=[])
+    title = shorten(tile.actual, 20, placeholder="…")
+    if tile.predicted is not None:
+        mark = "✗" if tile.wrong else "✓"
+        title = f"actual {title}\n{mark} {shorten(tile.predicted, 20, placeholder='…')}"
+    axes.set_title(title, fontsize=9, color=WRONG if tile.wrong else "black")
+    for spine in axes.spines.values():
+        spine.set(
+            visible=True, color=WRONG if tile.wrong else "0.7", linewidth=3 if tile.wrong else 1
+        )
