@@ -1,0 +1,90 @@
+"""Shared fixtures: real data where it is, a cache of the tests' own, one small training."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+# Tests run side by side; threads of one that wait for each other would starve the other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import tumorscope
+from tumorscope._torchvision import declare_missing_operators
+from tumorscope.phantom import write_phantoms
+
+declare_missing_operators()  # tests compare with torchmetrics, which imports torchvision
+
+REAL = Path(os.environ.get("TUMORSCOPE_DATA", Path(__file__).parents[2] / "shared" / "data"))
+TINY = ("image_size=32", "epochs=2", "batch_size=16")
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data sets; tests that need it are skipped where it is missing."""
+    if not (REAL / "sartaj").is_dir():
+        pytest.skip(f"no real data at {REAL}: set TUMORSCOPE_DATA")
+    return REAL
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep stores out of the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TUMORSCOPE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def phantoms(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A manifest of synthetic slices: four classes, four patients each, three slices each."""
+    return write_phantoms(tmp_path_factory.mktemp("phantoms"), patients=4, slices=3)
+
+
+@pytest.fixture(scope="session")
+def tiny_run(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> tumorscope.Run:
+    """A finished training of two epochs at 32 px; tests must not change it."""
+    out = tmp_path_factory.mktemp("runs") / "tiny"
+    return tumorscope.train(data=phantoms, overrides=TINY, out=out, device="cpu")
+
+
+@pytest.fixture
+def class_folders(tmp_path: Path) -> Callable[..., Path]:
+    """Make a folder of class folders: `class_folders(cat=3, dog=2)`, each image another grey."""
+
+    def make(name: str = "data", **counts: int) -> Path:
+        generator = np.random.default_rng(0)
+        for label, count in counts.items():
+            folder = tmp_path / name / label
+            folder.mkdir(parents=True)
+            for number in range(count):
+                pixels = generator.integers(0, 256, (20, 24), np.uint8)
+                Image.fromarray(pixels).save(folder / f"{number}.png")
+        return tmp_path / name
+
+    return make
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Command:
+    """Run the command line in a process of its own, in an empty folder."""
+
+    def run(*arguments: str | Path, **options: object) -> "subprocess.CompletedProcess[str]":
+        finished: subprocess.CompletedProcess[str] = subprocess.run(
+            [sys.executable, "-m", "tumorscope", *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            timeout=300,
+            check=False,
+            **options,  # type: ignore[call-overload]
+        )
+        return finished
+
+    return run

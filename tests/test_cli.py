@@ -1,0 +1,202 @@
+"""The command line as people meet it: quick, plain in a pipe, and never a traceback."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import tumorscope
+from tests.conftest import TINY, Command
+
+Maker = Callable[..., Path]
+
+
+def refused(run: "subprocess.CompletedProcess[str]", *words: str) -> None:
+    """A user's mistake: exit code 2, one sentence with these words, no traceback."""
+    assert run.returncode == 2, run.stderr
+    assert "Traceback" not in run.stderr
+    text = " ".join(run.stderr.split())
+    for word in words:
+        assert word in text, text
+
+
+def test_help_is_quick_and_imports_no_torch() -> None:
+    """Half a second, of three tries the best, and nothing heavy is imported."""
+    seconds = []
+    for _ in range(3):
+        start = time.perf_counter()
+        subprocess.run(
+            [sys.executable, "-m", "tumorscope", "--help"], check=True, capture_output=True
+        )
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < 0.5
+    code = (
+        "import sys, tumorscope.cli; from typer.testing import CliRunner;"
+        "CliRunner().invoke(tumorscope.cli.app, ['--help']);"
+        "print([m for m in ('torch', 'numpy', 'pydantic', 'PIL') if m in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+def test_version(command: Command) -> None:
+    """The version is one line."""
+    assert command("--version").stdout == f"tumorscope {tumorscope.__version__}\n"
+
+
+def test_predict_answers_a_pipe_with_plain_columns(
+    command: Command, tiny_run: tumorscope.Run, real_data: Path
+) -> None:
+    """One row an image: its class and the probability of each class."""
+    images = sorted((real_data / "yesno" / "yes").iterdir())[:3]
+    run = command("predict", tiny_run.folder, *images)
+    assert run.returncode == 0
+    header, *rows = [line.split("\t") for line in run.stdout.splitlines()]
+    assert header == ["image", "class", "glioma", "meningioma", "no_tumor", "pituitary"]
+    for row, image in zip(rows, images, strict=True):
+        assert row[0] == str(image)
+        values = dict(zip(header[2:], map(float, row[2:]), strict=True))
+        assert sum(values.values()) == pytest.approx(1, abs=0.01)
+        assert row[1] == max(values, key=lambda name: values[name])
+
+
+def test_predict_goes_on_past_bad_files(
+    command: Command, tiny_run: tumorscope.Run, tmp_path: Path
+) -> None:
+    """A bad file is a row with its error; the exit code is 1, the others are answered."""
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    Image.new("L", (30, 20), 90).save(folder / "good.png")
+    (folder / "empty.png").write_bytes(b"")
+    run = command("predict", tiny_run.folder, folder, tmp_path / "nothing.png", "--json")
+    assert run.returncode == 1
+    assert "2 of 3 files could not be read" in run.stderr
+    answers = {Path(a["image"]).name: a for a in json.loads(run.stdout)}
+    assert answers["empty.png"]["error"] == "empty file"
+    assert answers["nothing.png"]["error"] == "file not found"
+    assert answers["good.png"]["error"] is None
+    assert answers["good.png"]["label"] in answers["good.png"]["probabilities"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nowhere"], ["nowhere does not exist"]),
+        (["data", "imagesize=96"], ["did you mean 'image_size'"]),
+        (["data", "--recipe", "resnet81"], ["did you mean 'resnet18'"]),
+        (["data", "backbone=resnet1000"], ["timm has no backbone 'resnet1000'"]),
+        (["data", "--device", "tpu"], ["no device 'tpu'"]),
+        (["data", "--resume"], ["no run runs/data-resnet18", "--out"]),
+        (["data", "--out", "data/run"], ["inside the data"]),
+        (["data", "--out", "full"], ["is no run of tumorscope", "--out"]),
+        (["data", "--out", "full", "--overwrite"], ["is no run of tumorscope"]),
+        (["data", "--out", "file/run"], ["cannot be written", "--out"]),
+        (["empty"], ["no layout that is known", "Training/glioma"]),
+        (["one"], ["'a'", "at least two classes"]),
+        (["single"], ["'b' has 1 "]),
+        (["same"], ["name the same class"]),
+        (["bad", "--strict"], ["not an image", "--strict"]),
+        (["bad"], ["at least two classes"]),
+    ],
+)
+def test_train_refuses_in_a_sentence(
+    command: Command, class_folders: Maker, arguments: list[str], words: list[str]
+) -> None:
+    """Every kind of bad input: one sentence, exit code 2, nothing half-written."""
+    top = class_folders("data", a=4, b=4).parent
+    class_folders("one", a=9)
+    class_folders("single", a=9, b=1)
+    class_folders("same", no=9, no_tumor=9)
+    (class_folders("bad", a=4, b=0) / "b" / "x.png").write_text("words")
+    for name in ("empty", "full"):
+        (top / name).mkdir()
+    (top / "full" / "thesis.txt").write_text("do not delete")
+    (top / "file").write_text("")
+    before = sorted(str(p) for p in top.rglob("*"))
+    refused(command("train", *arguments, "image_size=16", "epochs=1"), *words)
+    assert sorted(str(p) for p in top.rglob("*")) == before
+
+
+def test_an_existing_run_is_kept_unless_told_otherwise(
+    command: Command, class_folders: Maker, tmp_path: Path
+) -> None:
+    """A second training does not overwrite the first by accident, and can on purpose."""
+    data = class_folders("data", a=12, b=12)
+    again = ["train", data, *TINY, "--out", "run", "--quiet"]
+    assert command(*again).returncode == 0
+    kept = (tmp_path / "run" / "metrics.csv").read_bytes()
+    refused(command(*again), "--resume to go on", "--overwrite to replace")
+    assert (tmp_path / "run" / "metrics.csv").read_bytes() == kept
+    refused(command(*again, "--resume", "--overwrite"), "exclude each other")
+    assert command(*again, "--overwrite", "--seed", "5").returncode == 0
+    assert (tmp_path / "run" / "metrics.csv").read_bytes() != kept
+
+
+def test_default_folder_is_numbered(command: Command, class_folders: Maker, tmp_path: Path) -> None:
+    """Runs stand side by side, and what was left out is counted on the way."""
+    data = class_folders("data", a=12, b=12)
+    (data / "a" / "torn.jpg").write_bytes(b"\xff\xd8\xff")
+    for _ in range(2):
+        run = command("train", data, *TINY, "--json")
+        assert run.returncode == 0, run.stderr
+        assert "left out: a/torn.jpg" in run.stderr
+        assert json.loads(run.stdout)["images"]["left_out"] == 1
+    assert sorted(p.name for p in (tmp_path / "runs").iterdir()) == [
+        "data-resnet18-1",
+        "data-resnet18-2",
+    ]
+
+
+def test_debug_shows_where(command: Command) -> None:
+    """Who asks for the traceback gets it, sentence and code unchanged."""
+    run = command("train", "nowhere", "--debug")
+    assert run.returncode == 2
+    assert "Traceback" in run.stderr
+    assert "nowhere does not exist" in run.stderr
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_place_is_refused(
+    command: Command, class_folders: Maker, tmp_path: Path
+) -> None:
+    """A folder without write permission is named."""
+    data = class_folders("data", a=4, b=4)
+    place = tmp_path / "locked"
+    place.mkdir(mode=0o555)
+    refused(command("train", data, *TINY, "--out", place / "run"), "cannot be written")
+
+
+def test_evaluate_repeats_the_results(
+    command: Command, class_folders: Maker, tmp_path: Path
+) -> None:
+    """From the bundle alone the same scores come out; changed data is refused."""
+    data = class_folders("data", a=12, b=12)
+    assert command("train", data, *TINY, "--out", "run").returncode == 0
+    first = (tmp_path / "run" / "results.json").read_bytes()
+    (tmp_path / "run" / "checkpoints" / "last.ckpt").unlink()
+    assert command("evaluate", "run").returncode == 0
+    assert (tmp_path / "run" / "results.json").read_bytes() == first
+    moved = data.rename(tmp_path / "moved")
+    refused(command("evaluate", "run"), "does not exist")
+    assert command("evaluate", "run", "--data", moved).returncode == 0
+    Image.new("L", (9, 9)).save(moved / "a" / "0.png")
+    refused(command("evaluate", "run", "--data", moved), "is not what run was trained on")
+    refused(command("evaluate", "moved"), "is no run")
+
+
+def test_missing_extra_names_the_command(command: Command, tmp_path: Path) -> None:
+    """Without PyTorch, training says what to install."""
+    code = (
+        "import sys; from importlib.machinery import PathFinder as P; found = P.find_spec;"
+        "P.find_spec = classmethod("
+        "lambda c, name, *a: None if name == 'torch' else found(name, *a));"
+        "sys.argv = ['tumorscope', 'train', 'data']; from tumorscope.cli import main; main()"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    refused(run, "pip install 'tumorscope[train]'")
