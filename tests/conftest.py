@@ -11,11 +11,16 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from PIL import Image
 
 import tumorscope
 from tumorscope._torchvision import declare_missing_operators
 from tumorscope.phantom import write_phantoms
+
+# A red build must come from a change; HYPOTHESIS_PROFILE=default looks for new examples.
+settings.register_profile("repeatable", derandomize=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 declare_missing_operators()  # tests compare with torchmetrics, which imports torchvision
 
