@@ -48,6 +48,7 @@ class Provenance(Strict):
         partition_digest: SHA-256 over which image went where.
         images: how many images each part had.
         kept_epoch: the epoch whose weights these are.
+        weights: what training started from; None from scratch.
         created: when, ISO 8601, UTC.
     """
 
@@ -57,6 +58,7 @@ class Provenance(Strict):
     partition_digest: str
     images: dict[str, int]
     kept_epoch: int
+    weights: str | None = None
     created: str
 
 

@@ -28,8 +28,7 @@ class Deployed(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Return probabilities, float32, shape (n, classes), of uint8 (n, side, side)."""
-        logits: Tensor = self.classifier(pixels.unsqueeze(1).float())
-        return torch.softmax(logits, dim=1)
+        return self.classifier.probabilities(pixels.unsqueeze(1).float())
 
 
 def export_onnx(classifier: Classifier, examples: NDArray[np.uint8]) -> bytes:

@@ -14,15 +14,16 @@ from tumorscope.checks.summary import Audit, summarize
 from tumorscope.errors import UsageError
 from tumorscope.files import explained, write_bytes, write_text
 from tumorscope.layouts import read_manifest
+from tumorscope.layouts.box_labels import label_by_boxes, refuse_without_boxes
 from tumorscope.lineage import add_table, load_tables
-from tumorscope.partition import balance, fold_partition, make_folds, make_partition
+from tumorscope.partition import Mode, balance, fold_partition, make_folds, make_partition
 from tumorscope.partition_file import read_partition_file, write_partition_file
 from tumorscope.progress import Progress, Quiet
 from tumorscope.recipe import Recipe
 from tumorscope.records import PARTS, Part, Partition
 from tumorscope.run import refuse_inside
 from tumorscope.store import MIDDLE, Store, cache_folder, open_store
-from tumorscope.survey import Rules, Survey
+from tumorscope.survey import Rules, Survey, held_out
 
 
 @dataclass(frozen=True)
@@ -87,10 +88,17 @@ def choose_partition(survey: Survey, recipe: Recipe, choice: Choice) -> Partitio
         survey.rows,
         groups,
         seed=recipe.seed,
-        mode="published" if choice.published else "keep-test" if choice.keep_test else "redraw",
+        mode=_mode(survey, recipe, choice),
         validation_share=recipe.validation_share,
         test_share=recipe.test_share,
     )
+
+
+def _mode(survey: Survey, recipe: Recipe, choice: Choice) -> Mode:
+    if choice.keep_test:
+        return "keep-test"
+    asked = recipe.published_split and held_out(survey.rows) is not None
+    return "published" if choice.published or asked else "redraw"
 
 
 def count_leaks(survey: Survey, found: Partition) -> int:
@@ -286,13 +294,22 @@ def add_lineage(name: str, manifest: str | Path, *, progress: Progress | None = 
 
 
 def read_store(data: Path, recipe: Recipe, progress: Progress, *, strict: bool) -> Store:
-    """Read a data set at a recipe's size and say what was found and left out."""
+    """Read a data set at a recipe's size and say what was found and left out.
+
+    Raises:
+        DataError: it cannot be read, or has no boxes where the recipe needs them.
+    """
     manifest = read_manifest(data)
+    if recipe.needs_boxes:
+        refuse_without_boxes(manifest, "the recipe needs them")
     strays = f"; {manifest.strays} system files passed over" if manifest.strays else ""
     progress.say(
         f"{manifest.layout}: {len(manifest.rows)} images of {len(manifest.classes)} classes "
         f"({', '.join(manifest.classes)}){strays}"
     )
+    if recipe.label_from == "boxes":
+        manifest, note = label_by_boxes(manifest, recipe.box_classes)
+        progress.say(note)
     store = open_store(manifest, recipe.image_size, progress=progress, strict=strict)
     left_out = store.manifest.left_out
     for file in left_out[:10]:

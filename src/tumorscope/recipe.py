@@ -7,15 +7,21 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from tumorscope.errors import RecipeError
 
 BUILT_IN = files("tumorscope") / "recipes"
+OPTIONS = "backbone_options."  # what follows is whatever the backbone takes
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 Channels = Annotated[tuple[float, float, float], Field(strict=False)]
+Blocks = Annotated[
+    tuple[str, ...],
+    Field(min_length=1, strict=False),
+    BeforeValidator(lambda given: (given,) if isinstance(given, str) else given),
+]
 
 
 class Strict(BaseModel):
@@ -36,10 +42,21 @@ class Augment(Strict):
 
     Attributes:
         rotation: the largest angle, in degrees, either way.
+        scale: the largest zoom, in or out: 0.1 draws from 1 / 1.1 to 1.1.
+        shift: the largest shift along each axis, as a share of the side.
+        crop: the largest share of the side that is cut off; what is left fills the image again.
+        reflect: the image is padded by its mirror image so many pixels wide and cut back to its
+            size at a random place.
+        gamma: the largest change of the grey curve: 0.2 draws exponents from 1 / 1.2 to 1.2.
         horizontal_flip, vertical_flip: probabilities.
     """
 
     rotation: Annotated[float, Field(ge=0, le=180)] = 0
+    scale: Annotated[float, Field(ge=0, le=1)] = 0
+    shift: Annotated[float, Field(ge=0, le=0.5)] = 0
+    crop: Annotated[float, Field(ge=0, le=0.5)] = 0
+    reflect: Annotated[int, Field(ge=0, le=64)] = 0
+    gamma: Annotated[float, Field(ge=0, le=2)] = 0
     horizontal_flip: Probability = 0
     vertical_flip: Probability = 0
 
@@ -48,19 +65,32 @@ class Stage(Strict):
     """One stretch of training with one optimiser.
 
     Attributes:
-        epochs: passes over the training part.
+        train: which layers learn: `all`, or a list of blocks by their names in the backbone
+            (`layer4`, `blocks.6`), `last_block` (the last one and whatever follows it) and `head`.
+            The others keep their weights and their batch-norm statistics.
+        epochs: passes over the training part, at most.
         optimizer: Adam, AdamW, or SGD with momentum 0.9.
         learning_rate: the largest rate of the schedule.
         weight_decay: L2 penalty (decoupled for AdamW).
-        schedule: how the rate goes, batch by batch: constant; `cosine` down to zero; `one_cycle`
-            up over the first 30 % and down to zero.
+        schedule: how the rate goes: constant; `cosine` down to zero; `one_cycle` up over the first
+            30 % and down to zero, these batch by batch; `plateau`, times `plateau_factor` whenever
+            the validation loss has not fallen for more than `plateau_patience` epochs.
+        warm_up: epochs over which the rate rises from zero.
+        patience: end the stage when the validation loss has not fallen by more than `min_delta`
+            for so many epochs; never unless given.
     """
 
+    train: Blocks = ("all",)
     epochs: Annotated[int, Field(ge=1)]
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     learning_rate: Positive = 1e-3
     weight_decay: Annotated[float, Field(ge=0)] = 0
-    schedule: Literal["constant", "cosine", "one_cycle"] = "constant"
+    schedule: Literal["constant", "cosine", "one_cycle", "plateau"] = "constant"
+    plateau_patience: Annotated[int, Field(ge=0)] = 3
+    plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    warm_up: Annotated[float, Field(ge=0)] = 0
+    patience: Annotated[int, Field(ge=1)] | None = None
+    min_delta: Annotated[float, Field(ge=0)] = 0
 
 
 class Recipe(Strict):
@@ -68,14 +98,27 @@ class Recipe(Strict):
 
     Attributes:
         name, summary, source: what it is and where it comes from.
-        backbone: a timm model name.
+        backbone: a timm model name, or `cnn`, a small network of our own.
+        backbone_options: further arguments of the timm model, as in `backbone_options.pad_type`.
         pretrained: whether to start from published weights.
+        weights: a file of weights to start from, instead of downloading published ones.
+        head: what follows the pooled features: `linear`, or `batch_norm` before the linear layer.
         dropout: before the last layer, while training.
         image_size: the side of the square images, in pixels.
         batch_size: images a training step.
+        label_from: `folder` takes the class from folder or table; `boxes` from the class number in
+            the box's label file.
+        box_classes: class names of the box files' numbers, in order; where empty, from a
+            `data.yaml` or `classes.txt` beside the data, else each number's most frequent folder.
+        needs_boxes: refuse data in which no lesion is marked by a box.
+        published_split: use the data's published split, leaks and all, where it has one.
         label_smoothing: share of each label spread over all classes.
+        class_weights: `balanced` weighs each class by the inverse of its frequency.
         weight_averaging: decay a step of an exponential moving average of the weights, which is
             then what is validated and kept; 0 for none.
+        flip_averaging: average the probabilities of each image and its mirror image.
+        keep: which epoch's weights are kept: the best validation `accuracy`, the least validation
+            `loss`, or the `last`.
         validation_share, test_share: how much of the data is drawn for a part that is not
             published.
         seed: where all randomness comes from.
@@ -85,14 +128,24 @@ class Recipe(Strict):
     summary: str = ""
     source: str = ""
     backbone: str
+    backbone_options: dict[str, str | int | float | bool | None] = {}
     pretrained: bool = False
+    weights: str | None = None
+    head: Literal["linear", "batch_norm"] = "linear"
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0
     image_size: Annotated[int, Field(ge=16, le=2048)] = 224
     batch_size: Annotated[int, Field(ge=2, le=4096)] = 32
     normalize: Normalize = Normalize()
     augment: Augment = Augment()
+    label_from: Literal["folder", "boxes"] = "folder"
+    box_classes: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    needs_boxes: bool = False
+    published_split: bool = False
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0
+    class_weights: Literal["none", "balanced"] = "none"
     weight_averaging: Annotated[float, Field(ge=0, lt=1)] = 0
+    flip_averaging: bool = False
+    keep: Literal["accuracy", "loss", "last"] = "accuracy"
     validation_share: Annotated[float, Field(gt=0, lt=0.9)] = 0.15
     test_share: Annotated[float, Field(gt=0, lt=0.9)] = 0.15
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
@@ -100,7 +153,7 @@ class Recipe(Strict):
 
     @property
     def epochs(self) -> int:
-        """The number of epochs of all stages."""
+        """The number of epochs of all stages, at most."""
         return sum(stage.epochs for stage in self.stages)
 
 
@@ -194,7 +247,7 @@ def field_names(stages: int = 1) -> Iterator[str]:
 
 def _refuse_unknown(key: str, stages: int) -> None:
     known = list(field_names(stages))
-    if key not in known:
+    if key not in known and not key.startswith(OPTIONS):
         raise RecipeError(f"A recipe has no field '{key}'{_nearest(key, known)}")
 
 
@@ -212,6 +265,8 @@ def _explain(name: str | Path, content: Mapping[str, Any], error: ValidationErro
         return f"Recipe {name}: there is no field '{place}'{_nearest(place, known)}"
     if first["type"] == "missing":
         return f"Recipe {name}: the field '{place}' is missing."
+    if first["type"] == "too_short" and place.endswith("train"):
+        return f"Recipe {name}: {place} is empty, so that the stage trains nothing: name blocks."
     problem = first["msg"][0].lower() + first["msg"][1:]
     return f"Recipe {name}: {place}={first['input']!r} cannot be; {problem}."
 

@@ -66,6 +66,7 @@ def train(
     published_split: bool = False,
     test_fold: int | None = None,
     device: str = "auto",
+    loggers: Sequence[str] = (),
     strict: bool = False,
     overwrite: bool = False,
     resume: bool = False,
@@ -83,6 +84,7 @@ def train(
         published_split: use the published split as it is; the results then count its leaks.
         test_fold: test on this fold of the partition or of the manifest.
         device: `auto`, `cpu`, `cuda` or `mps`.
+        loggers: where each epoch's scores go beside `metrics.csv`: `tensorboard`, `mlflow`.
         strict: take the first file that cannot be read for an error.
         overwrite: replace a run that is in `out`.
         resume: go on with the run that is in `out`, or with the last one of its name.
@@ -92,9 +94,11 @@ def train(
         TumorscopeError: something cannot be used; the message says what, and what to do.
     """
     require_training("tumorscope train")
+    from tumorscope.evaluation import class_numbers  # noqa: PLC0415 (imports scikit-learn)
+    from tumorscope.model import build_classifier, build_trunk, check_stages  # noqa: PLC0415 (imports PyTorch)
     from tumorscope.prepare import Choice, choose_partition, read_store  # noqa: PLC0415 (SciPy)
     from tumorscope.survey import Survey  # noqa: PLC0415
-    from tumorscope.training import resolve_device  # noqa: PLC0415 (imports PyTorch)
+    from tumorscope.training import fit, open_loggers, resolve_device  # noqa: PLC0415
 
     progress = progress or Quiet()
     chosen = recipe if isinstance(recipe, Recipe) else load_recipe(recipe, overrides)
@@ -104,50 +108,36 @@ def train(
     used_device = resolve_device(device)
     choice = Choice(Path(partition) if partition else None, keep_test, published_split, test_fold)
     choice.check()
+    trunk = build_trunk(chosen)  # before the data is read: it may not be there, or not fit
+    check_stages(chosen, trunk)
     store = read_store(place, chosen, progress, strict=strict)
     survey = Survey(store)
     found = choose_partition(survey, chosen, choice)
     counts = ", ".join(f"{len(found.where(part))} {part}" for part in PARTS)
     progress.say(f"{found.note} {counts}.")
-    _train_and_report(store, found, chosen, folder, used_device, place, resume, progress)
-    return Run(folder, read_results(folder))
-
-
-def _stem(data: Path) -> str:
-    return data.resolve().stem if data.suffix else data.resolve().name
-
-
-def _train_and_report(
-    store: Store,
-    found: Partition,
-    recipe: Recipe,
-    folder: Path,
-    device: str,
-    data: Path,
-    resume: bool,
-    progress: Progress,
-) -> None:
-    from tumorscope.evaluation import class_numbers  # noqa: PLC0415 (imports scikit-learn)
-    from tumorscope.model import build_classifier  # noqa: PLC0415 (imports PyTorch)
-    from tumorscope.training import fit  # noqa: PLC0415
-
-    model = build_classifier(recipe, len(store.manifest.classes))
+    model = build_classifier(chosen, len(store.manifest.classes), trunk)
     if resume:
-        check_resumable(folder, recipe, store)
+        check_resumable(folder, chosen, store)
     else:
-        create_run(folder, recipe, store, found, device, data)
+        create_run(folder, chosen, store, found, used_device, place)
     fitted = fit(
         model,
         store,
         class_numbers(store),
         found,
-        recipe,
+        chosen,
         folder,
-        device=device,
+        device=used_device,
         progress=progress,
+        loggers=open_loggers(loggers, folder),
     )
-    _write_bundle(folder / "bundle", fitted.model, int(fitted.best["epoch"]), store, found, recipe)
+    _write_bundle(folder / "bundle", fitted.model, int(fitted.best["epoch"]), store, found, chosen)
     _evaluate_into(folder, store, found, progress)
+    return Run(folder, read_results(folder))
+
+
+def _stem(data: Path) -> str:
+    return data.resolve().stem if data.suffix else data.resolve().name
 
 
 def _write_bundle(
@@ -174,11 +164,21 @@ def _write_bundle(
             partition_digest=hashlib.sha256(repr(found.parts).encode()).hexdigest(),
             images={part: len(found.where(part)) for part in PARTS},
             kept_epoch=kept,
+            weights=_weights_note(recipe),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         ),
         files={},
     )
     write_bundle(folder, card, {WEIGHTS: save(weights), GRAPH: export_onnx(model, examples)})
+
+
+def _weights_note(recipe: Recipe) -> str | None:
+    from tumorscope.model.weights import weights_digest  # noqa: PLC0415 (imports PyTorch)
+
+    if recipe.weights:
+        path = Path(recipe.weights)
+        return f"{path.name}, SHA-256 {weights_digest(path)}"
+    return f"published weights of {recipe.backbone}" if recipe.pretrained else None
 
 
 def evaluate(
@@ -195,12 +195,12 @@ def evaluate(
         TumorscopeError: the run or its data cannot be used.
     """
     require_training("tumorscope evaluate")
+    from tumorscope.prepare import read_store  # noqa: PLC0415 (imports SciPy)
+
     folder = Path(run)
     place = Path(data or read_environment(folder)["data"]["path"])
     predictor = Predictor.load(folder)
-    manifest = read_manifest(place)
-    size = predictor.card.preprocessing.image_size
-    store = open_store(manifest, size, progress=progress)
+    store = read_store(place, predictor.card.recipe, progress or Quiet(), strict=False)
     check_data(folder, store)
     before = _split_note(folder)
     found = read_run_partition(folder, *before)

@@ -3,7 +3,7 @@
 import logging
 import signal
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 import lightning.pytorch as lightning
 import numpy as np
 import torch
+from lightning.pytorch.loggers import Logger
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 
@@ -22,8 +23,10 @@ from tumorscope.records import Partition
 from tumorscope.store import Store
 from tumorscope.training.data import Slices
 from tumorscope.training.follow import Follower
-from tumorscope.training.keep import Epoch, Keeper, best_epoch
-from tumorscope.training.task import Classification
+from tumorscope.training.keep import Epoch, Keeper
+from tumorscope.training.memory import keep_freed_memory
+from tumorscope.training.schedule import has_stalled
+from tumorscope.training.task import Classification, Plan
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -33,8 +36,8 @@ class Fitted:
     """What a training ends with.
 
     Attributes:
-        model: the network with the weights of the best epoch, on the CPU, in evaluation mode.
-        best: the best epoch's scores.
+        model: the network with the weights of the kept epoch, on the CPU, in evaluation mode.
+        best: the kept epoch's scores.
         history: every epoch's scores.
     """
 
@@ -74,6 +77,7 @@ def fit(
     *,
     device: str,
     progress: Progress,
+    loggers: Sequence[Logger] = (),
 ) -> Fitted:
     """Train through all stages of a recipe, going on where `folder` shows an earlier start.
 
@@ -86,37 +90,46 @@ def fit(
         folder: the run's folder; `metrics.csv` and `checkpoints/` are written there.
         device: `cpu`, `cuda` or `mps`.
         progress: where to report.
+        loggers: further places for each epoch's scores.
 
     Raises:
         Interrupted: by Ctrl-C.
         OutOfMemory: the batch or the image is too large for this machine.
     """
+    keep_freed_memory()
     (folder / "checkpoints").mkdir(exist_ok=True)
     data = Slices(store, labels, partition, recipe)
-    keeper = Keeper(folder)
-    resumed = keeper.read_last()
-    if resumed:
+    keeper = Keeper(folder, recipe.keep)
+    if keeper.read_last():
         keeper.write_history()
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    plan = _plan(data, store, labels, recipe)
     left = recipe.epochs - len(keeper.history)
     with _quiet(), progress.task("training", left * len(data.training)) as task:
         for number, stage in enumerate(recipe.stages):
-            first_epoch = sum(s.epochs for s in recipe.stages[:number])
-            if len(keeper.history) >= first_epoch + stage.epochs:
+            losses = keeper.losses(number)
+            if len(losses) >= stage.epochs or has_stalled(stage, losses):
                 continue
-            checkpoint = keeper.last if len(keeper.history) > first_epoch else None
-            if checkpoint is None and number > 0:
+            if not losses and number > 0:
                 _load(model, keeper.best)
+            model.set_trainable(stage.train)
             keeper.stage = number
-            steps = data.steps
-            work = Classification(
-                model, recipe, stage, len(store.manifest.classes), len(store), steps
-            )
-            work.first_epoch = data.first_epoch = first_epoch
-            _run(work, data, keeper, task, checkpoint, device)
+            data.first_epoch = len(keeper.history) - len(losses)
+            work = Classification(model, recipe, stage, plan, data.first_epoch)
+            work.losses = losses
+            checkpoint = keeper.last if losses else None
+            _run(work, data, keeper, task, checkpoint, device, loggers)
     _load(model, keeper.best)
-    best = best_epoch(keeper.history)
-    return Fitted(model.cpu().eval(), best, keeper.history)
+    return Fitted(model.cpu().eval(), keeper.kept, keeper.history)
+
+
+def _plan(data: Slices, store: Store, labels: NDArray[np.intp], recipe: Recipe) -> Plan:
+    classes = len(store.manifest.classes)
+    weights = None
+    if recipe.class_weights == "balanced":
+        counts = np.bincount(labels[data.training], minlength=classes)
+        weights = (counts.sum() / (classes * np.maximum(counts, 1))).tolist()
+    return Plan(classes, len(store), data.steps, weights)
 
 
 def _load(model: Classifier, weights: Path) -> None:
@@ -130,6 +143,7 @@ def _run(
     task: Task,
     checkpoint: Path | None,
     device: str,
+    loggers: Sequence[Logger],
 ) -> None:
     """Run one stage, or what is left of it."""
     follower = Follower(task, keeper, work.recipe.epochs)
@@ -139,7 +153,7 @@ def _run(
         devices=1,
         precision="bf16-mixed" if device == "cuda" else "32-true",
         callbacks=[keeper, follower],
-        logger=False,
+        logger=list(loggers),
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,

@@ -6,7 +6,7 @@ import lightning.pytorch as lightning
 
 from tumorscope.progress import Task
 from tumorscope.training.data import Batch
-from tumorscope.training.keep import Keeper, best_epoch
+from tumorscope.training.keep import Keeper
 
 
 class Follower(lightning.Callback):
@@ -28,12 +28,14 @@ class Follower(lightning.Callback):
         """Count the images of a batch."""
         self.task.advance(len(batch.labels))
 
-    def on_train_epoch_end(self, *_: Any) -> None:
-        """Say how the epoch went."""
+    def on_train_epoch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
+        """Say how the epoch went, and whether it ended the stage early."""
         epoch = self.keeper.history[-1]
-        kept = " (best so far)" if best_epoch(self.keeper.history) is epoch else ""
+        kept = " (kept so far)" if self.keeper.kept is epoch else ""
         self.task.note(
             f"epoch {epoch['epoch']}/{self.epochs}: loss {epoch['train_loss']:.3f}, "
             f"validation loss {epoch['validation_loss']:.3f}, "
             f"accuracy {epoch['validation_accuracy']:.1%}{kept}"
         )
+        if trainer.should_stop:
+            self.task.note("ended early: the validation loss has stalled")

@@ -1,7 +1,7 @@
 """What is kept while a training runs: the history, the best weights, the way to go on."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lightning.pytorch as lightning
 import torch
@@ -9,6 +9,7 @@ from safetensors.torch import save
 
 from tumorscope.errors import DataError
 from tumorscope.files import replacing, write_bytes, write_csv
+from tumorscope.training.schedule import has_stalled
 from tumorscope.training.task import Classification
 
 HISTORY = (
@@ -21,6 +22,7 @@ HISTORY = (
     "validation_accuracy",
 )
 Epoch = dict[str, float | int]
+Keep = Literal["accuracy", "loss", "last"]
 
 
 class Keeper(lightning.Callback):
@@ -32,8 +34,9 @@ class Keeper(lightning.Callback):
     the resumed run do that epoch again, to the same end.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, keep: Keep = "accuracy") -> None:
         self.folder = folder
+        self.keep = keep
         self.stage = 0
         self.history: list[Epoch] = []
 
@@ -74,18 +77,34 @@ class Keeper(lightning.Callback):
     def on_train_epoch_end(
         self, trainer: lightning.Trainer, pl_module: lightning.LightningModule
     ) -> None:
-        """Record the epoch, keep its weights if they are the best, and make it resumable."""
+        """Record the epoch, keep its weights if they are the best, and make it resumable.
+
+        Also ends a stage that has stalled.
+        """
         assert isinstance(pl_module, Classification)
         scores = pl_module.take_scores()
         rate = trainer.optimizers[0].param_groups[0]["lr"]
         self.history.append(
             {"epoch": pl_module.epoch + 1, "stage": self.stage, "learning_rate": rate, **scores}
         )
-        if best_epoch(self.history) is self.history[-1]:
+        pl_module.losses.append(scores["validation_loss"])
+        if self.kept is self.history[-1]:
             write_bytes(self.best, save(contiguous(pl_module.kept_model.state_dict())))
         with replacing(self.last) as temporary:
             trainer.save_checkpoint(temporary)
         self.write_history()
+        for logger in trainer.loggers:
+            logger.log_metrics({**scores, "learning_rate": rate}, step=pl_module.epoch + 1)
+        trainer.should_stop = has_stalled(pl_module.stage, pl_module.losses)
+
+    @property
+    def kept(self) -> Epoch:
+        """The epoch whose weights are kept, of those so far."""
+        return best_epoch(self.history, self.keep)
+
+    def losses(self, stage: int) -> list[float]:
+        """Return the validation loss of each epoch that a stage has done."""
+        return [epoch["validation_loss"] for epoch in self.history if epoch["stage"] == stage]
 
     def write_history(self) -> None:
         """Write `metrics.csv`."""
@@ -93,8 +112,15 @@ class Keeper(lightning.Callback):
         write_csv(self.folder / "metrics.csv", HISTORY, rows)
 
 
-def best_epoch(history: list[Epoch]) -> Epoch:
-    """Return the epoch with the best validation accuracy; of equal ones the least loss wins."""
+def best_epoch(history: list[Epoch], keep: Keep = "accuracy") -> Epoch:
+    """Return the epoch whose weights are kept.
+
+    The best validation accuracy, of equal ones the least loss; or the least loss; or the last.
+    """
+    if keep == "last":
+        return history[-1]
+    if keep == "loss":
+        return min(history, key=lambda e: e["validation_loss"])
     return max(history, key=lambda e: (e["validation_accuracy"], -e["validation_loss"]))
 
 

@@ -1,16 +1,15 @@
 """What a training step and a validation step are."""
 
-import math
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import lightning.pytorch as lightning
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from torch.optim import SGD, Adam, AdamW, Optimizer
-from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
@@ -19,27 +18,27 @@ from tumorscope.augment import augment, draw_uniforms
 from tumorscope.model import Classifier
 from tumorscope.recipe import Recipe, Stage
 from tumorscope.training.data import Batch
+from tumorscope.training.schedule import plateau_factor, rate_factor
 
 DROPOUT = 2  # keeps the draws inside the network apart from others of the same seed and epoch
-WARM_UP = 0.3  # share of a one-cycle schedule in which the rate rises
+TINY = 1e-12  # keeps the loss of a probability that rounds to zero finite
 
 
-def schedule(kind: str, steps: int) -> Callable[[int], float]:
-    """Return the factor of the learning rate as a function of the step, without any memory."""
-    if kind == "cosine":
-        return lambda step: 0.5 * (1 + math.cos(math.pi * min(step / steps, 1)))
-    if kind == "one_cycle":
-        peak = max(1.0, WARM_UP * steps)
+@dataclass(frozen=True)
+class Plan:
+    """What a training step must know of the data.
 
-        def factor(step: int) -> float:
-            """Return the share of the largest rate."""
-            if step < peak:
-                return 0.04 + 0.96 * 0.5 * (1 - math.cos(math.pi * step / peak))
-            rest = max(1.0, steps - peak)
-            return 0.5 * (1 + math.cos(math.pi * min((step - peak) / rest, 1)))
+    Attributes:
+        classes: how many there are.
+        rows: images in the store.
+        steps: batches an epoch.
+        class_weights: one a class, None where all count alike.
+    """
 
-        return factor
-    return lambda _: 1.0
+    classes: int
+    rows: int
+    steps: int
+    class_weights: Sequence[float] | None
 
 
 class Classification(lightning.LightningModule):
@@ -47,28 +46,38 @@ class Classification(lightning.LightningModule):
 
     All randomness is drawn anew from seed, epoch and batch, so that a resumed training goes the
     way the uninterrupted one would have gone.
+
+    Attributes:
+        losses: validation loss of each epoch of this stage so far.
     """
 
+    class_weights: Tensor | None
+
     def __init__(
-        self, model: Classifier, recipe: Recipe, stage: Stage, classes: int, rows: int, steps: int
+        self, model: Classifier, recipe: Recipe, stage: Stage, plan: Plan, first_epoch: int
     ) -> None:
         super().__init__()
         self.model = model
         self.averaged = _averaged(model, recipe.weight_averaging)
         self.recipe = recipe
         self.stage = stage
-        self.rows = rows
-        self.steps = steps
-        self.first_epoch = 0
+        self.plan = plan
+        self.first_epoch = first_epoch
+        self.losses: list[float] = []
+        self.factor = rate_factor(stage, plan.steps)
+        self.plateau = 1.0
         self.uniforms = torch.empty(0)
+        weights = None if plan.class_weights is None else torch.tensor(plan.class_weights)
+        self.register_buffer("class_weights", weights, persistent=False)
         self.training_loss, self.validation_loss = MeanMetric(), MeanMetric()
-        self.training_accuracy = MulticlassAccuracy(classes, average="micro")
-        self.validation_accuracy = MulticlassAccuracy(classes, average="micro")
+        self.training_accuracy = MulticlassAccuracy(plan.classes, average="micro")
+        self.validation_accuracy = MulticlassAccuracy(plan.classes, average="micro")
 
     @property
-    def kept_model(self) -> nn.Module:
+    def kept_model(self) -> Classifier:
         """The model that is validated and kept: the averaged one where there is one."""
-        kept: nn.Module = self.model if self.averaged is None else self.averaged.module
+        kept = self.model if self.averaged is None else self.averaged.module
+        assert isinstance(kept, Classifier)
         return kept
 
     @property
@@ -77,12 +86,17 @@ class Classification(lightning.LightningModule):
         return self.first_epoch + self.current_epoch
 
     def on_train_epoch_start(self) -> None:
-        """Draw what the augmentation of this epoch needs."""
-        uniforms = draw_uniforms(self.recipe.seed, self.epoch, self.rows)
+        """Draw what the augmentation of this epoch needs, and look back at the losses."""
+        uniforms = draw_uniforms(self.recipe.seed, self.epoch, self.plan.rows)
         self.uniforms = uniforms.to(self.device)
+        self.plateau = plateau_factor(self.stage, self.losses)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:  # noqa: ARG002
-        """Seed dropout and its like from seed, epoch and batch."""
+        """Set the rate, and seed dropout and its like from seed, epoch and batch."""
+        step = self.current_epoch * self.plan.steps + batch_idx
+        rate = self.stage.learning_rate * self.factor(step) * self.plateau
+        for group in self.trainer.optimizers[0].param_groups:
+            group["lr"] = rate
         words = np.random.SeedSequence([self.recipe.seed, DROPOUT, self.epoch, batch_idx])
         torch.manual_seed(int(words.generate_state(1, np.uint64)[0] >> 1))
 
@@ -93,7 +107,10 @@ class Classification(lightning.LightningModule):
         ).contiguous(memory_format=torch.channels_last)
         logits = self.model(pixels)
         loss = functional.cross_entropy(
-            logits, batch.labels, label_smoothing=self.recipe.label_smoothing
+            logits,
+            batch.labels,
+            weight=self.class_weights,
+            label_smoothing=self.recipe.label_smoothing,
         )
         self.training_loss.update(loss.detach(), weight=len(batch.labels))
         self.training_accuracy.update(logits.detach(), batch.labels)
@@ -111,10 +128,10 @@ class Classification(lightning.LightningModule):
 
     def validation_step(self, batch: Batch, _: int) -> None:
         """Score one batch as it is."""
-        logits = self.kept_model(batch.pixels.float()).float()
-        loss = functional.cross_entropy(logits, batch.labels)
+        chances = self.kept_model.probabilities(batch.pixels.float())
+        loss = functional.nll_loss(chances.clamp(min=TINY).log(), batch.labels)
         self.validation_loss.update(loss, weight=len(batch.labels))
-        self.validation_accuracy.update(logits, batch.labels)
+        self.validation_accuracy.update(chances, batch.labels)
 
     def take_scores(self) -> dict[str, float]:
         """Return the scores of the epoch that has just ended and start new ones."""
@@ -129,16 +146,8 @@ class Classification(lightning.LightningModule):
             meter.reset()
         return scores
 
-    def configure_optimizers(self) -> Any:
-        """Return the stage's optimiser and its schedule, stepped after every batch."""
-        optimizer = self._optimizer()
-        factor = schedule(self.stage.schedule, self.steps * self.stage.epochs)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": LambdaLR(optimizer, factor), "interval": "step"},
-        }
-
-    def _optimizer(self) -> Optimizer:
+    def configure_optimizers(self) -> Optimizer:
+        """Return the stage's optimiser; its rate is set before every batch."""
         rate, decay = self.stage.learning_rate, self.stage.weight_decay
         parameters = [p for p in self.model.parameters() if p.requires_grad]
         if self.stage.optimizer == "sgd":

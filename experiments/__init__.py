@@ -1,0 +1,1 @@
+"""Long trainings whose results are kept as text in docs/results/."""

@@ -1,0 +1,115 @@
+"""The class of an image from the class number in its box's label file."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tumorscope.errors import DataError
+from tumorscope.records import LeftOut, Manifest, Row
+
+Names = dict[int, str]
+
+
+def refuse_without_boxes(manifest: Manifest, why: str) -> None:
+    """Refuse a data set in which nothing is marked.
+
+    Raises:
+        DataError: no image has a box.
+    """
+    if not any(row.boxes for row in manifest.rows):
+        raise DataError(
+            f"{manifest.root} has no boxes, and {why}: give YOLO label files in labels/ beside "
+            "images/, or a manifest with a box; or set label_from=folder needs_boxes=false."
+        )
+
+
+def label_by_boxes(manifest: Manifest, classes: Sequence[str]) -> tuple[Manifest, str]:
+    """Give each image the class that its label file names.
+
+    Args:
+        manifest: a data set whose boxes have class numbers.
+        classes: the numbers' names, in order; looked for beside the data where empty.
+
+    Returns:
+        The data set under the new labels, without the images that no box names a class of, and a
+        sentence on where the names come from and what changed.
+
+    Raises:
+        DataError: no box has a class number, or a number has no name.
+    """
+    refuse_without_boxes(manifest, "label_from=boxes takes the class from them")
+    names, origin = _names(manifest, classes)
+    rows: list[Row] = []
+    left_out = list(manifest.left_out)
+    for row in manifest.rows:
+        ids = sorted({box.class_id for box in row.boxes if box.class_id is not None})
+        if len(ids) != 1:
+            reason = "no box names its class" if not ids else "its boxes name several classes"
+            left_out.append(LeftOut(row.image, reason))
+        elif ids[0] not in names:
+            raise DataError(
+                f"{row.image} has a box of class number {ids[0]}, which has no name ({origin}): "
+                "name all numbers in box_classes."
+            )
+        else:
+            rows.append(replace(row, label=names[ids[0]]))
+    before = {row.image: row.label for row in manifest.rows}
+    changed = sum(before[row.image] != row.label for row in rows)
+    listed = ", ".join(f"{number} {name}" for number, name in sorted(names.items()))
+    note = (
+        f"Classes are the boxes' ({listed}; {origin}); {changed} of {len(rows)} images lie in the "
+        "folder of another class."
+    )
+    return replace(manifest, rows=tuple(rows), left_out=tuple(left_out)), note
+
+
+def _names(manifest: Manifest, classes: Sequence[str]) -> tuple[Names, str]:
+    if classes:
+        return dict(enumerate(classes)), "named in box_classes"
+    for name, read in (("data.yaml", _from_yaml), ("classes.txt", _from_lines)):
+        path = manifest.root / name
+        if path.is_file():
+            return read(path), f"named in {name}"
+    return _by_majority(manifest.rows), "named for each number's most frequent folder"
+
+
+def _from_yaml(path: Path) -> Names:
+    try:
+        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise DataError(f"{path} cannot be read: name the classes in box_classes.") from error
+    names = content.get("names") if isinstance(content, Mapping) else None
+    if isinstance(names, list):
+        names = dict(enumerate(names))
+    if not isinstance(names, Mapping) or not all(str(number).isdigit() for number in names):
+        raise DataError(f"{path} has no list 'names': name the classes in box_classes.")
+    return {int(number): str(name) for number, name in names.items()}
+
+
+def _from_lines(path: Path) -> Names:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read: name the classes in box_classes.") from error
+    return dict(enumerate(line.strip() for line in lines if line.strip()))
+
+
+def _by_majority(rows: Sequence[Row]) -> Names:
+    folders: dict[int, Counter[str]] = defaultdict(Counter)
+    for row in rows:
+        for box in row.boxes:
+            if box.class_id is not None:
+                folders[box.class_id][row.label] += 1
+    if not folders:
+        raise DataError("The boxes have no class numbers: set label_from=folder.")
+    names = {number: counts.most_common(1)[0][0] for number, counts in folders.items()}
+    if len(set(names.values())) < len(names):
+        raise DataError(
+            "Two class numbers of the boxes lie mostly in one folder, so that their names cannot "
+            "be learned from the folders: name them in box_classes."
+        )
+    return names

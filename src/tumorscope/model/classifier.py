@@ -1,0 +1,155 @@
+"""A classifier: the last step of the preprocessing, a trunk that sees and a head that decides."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from tumorscope.errors import RecipeError
+from tumorscope.recipe import Recipe
+
+GREY_LEVELS = 255.0
+ALL, HEAD, LAST_BLOCK = "all", "head", "last_block"
+
+
+class Classifier(nn.Module):
+    """A trunk and a head behind the last step of the preprocessing.
+
+    Scaling to [0, 1], the copy of grey to three channels and the normalisation are part of the
+    module, so that they are part of whatever is exported from it.
+
+    Attributes:
+        trunk: grey slices as three normalised channels to features, float, shape (n, features).
+        head: features to logits.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, trunk: nn.Module, head: nn.Module, recipe: Recipe) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.head = head
+        self.flip_averaging = recipe.flip_averaging
+        self._resting: list[nn.Module] = []
+        shape = (1, 3, 1, 1)
+        mean, std = torch.tensor(recipe.normalize.mean), torch.tensor(recipe.normalize.std)
+        self.register_buffer("mean", mean.reshape(shape) * GREY_LEVELS, persistent=False)
+        self.register_buffer("std", std.reshape(shape) * GREY_LEVELS, persistent=False)
+
+    def embed(self, pixels: Tensor) -> Tensor:
+        """Return features, float, shape (n, features), of grey levels as `forward` takes them."""
+        features: Tensor = self.trunk((pixels - self.mean) / self.std)
+        return features
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Return logits.
+
+        Args:
+            pixels: grey levels in [0, 255], float, shape (n, 1, height, width).
+
+        Returns:
+            float, shape (n, classes).
+        """
+        logits: Tensor = self.head(self.embed(pixels))
+        return logits
+
+    def probabilities(self, pixels: Tensor) -> Tensor:
+        """Return the model's answer: probabilities, float, shape (n, classes).
+
+        With `flip_averaging`, the mean of those of each image and of its mirror image.
+        """
+        chances = self(pixels).float().softmax(dim=1)
+        if not self.flip_averaging:
+            return chances
+        return 0.5 * (chances + self(pixels.flip(3)).float().softmax(dim=1))
+
+    def set_trainable(self, blocks: Sequence[str]) -> None:
+        """Let some blocks learn and keep all else, batch-norm statistics included, as it is.
+
+        Args:
+            blocks: `all`, `head`, `last_block`, or names of modules of the trunk.
+
+        Raises:
+            RecipeError: there is no such block, or none of them has anything to learn.
+        """
+        learning = learning_modules(self, blocks)
+        self.requires_grad_(False)
+        awake: set[nn.Module] = set()
+        for module in learning:
+            module.requires_grad_(True)
+            awake.update(module.modules())
+        self._resting = [m for m in self.modules() if m not in awake and m is not self]
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> "Classifier":
+        """Switch what learns to training mode; what does not stays in evaluation mode."""
+        super().train(mode)
+        for module in self._resting:
+            module.training = False
+        return self
+
+
+def learning_modules(model: Classifier, blocks: Sequence[str]) -> list[nn.Module]:
+    """Return the modules that a stage trains, by their names.
+
+    Raises:
+        RecipeError: there is no such block, or none of them has anything to learn.
+    """
+    chosen = [module for name in blocks for module in _find(model, name)]
+    if not any(True for module in chosen for _ in module.parameters()):
+        raise RecipeError(
+            f"A stage that trains {', '.join(blocks)} trains nothing: {_blocks(model)}."
+        )
+    return chosen
+
+
+def _find(model: Classifier, name: str) -> list[nn.Module]:
+    named = dict(model.trunk.named_modules())
+    if name == ALL:
+        return [model.trunk, model.head]
+    if name == HEAD:
+        return [model.head]
+    if name == LAST_BLOCK:
+        return _from_last_block(model.trunk)
+    if name not in named or not name:
+        raise RecipeError(f"The backbone has no block '{name}' to train: {_blocks(model)}.")
+    return [named[name]]
+
+
+def _from_last_block(trunk: nn.Module) -> list[nn.Module]:
+    """Return the last block of feature maps, as timm names it, and what follows it."""
+    info = getattr(trunk, "feature_info", None)
+    if not info:
+        raise RecipeError(
+            "What the last block of this backbone is, is not known: name blocks in 'train'."
+        )
+    last = str(info[-1]["module"])
+    top = last.split(".", maxsplit=1)[0]
+    children = list(trunk.named_children())
+    place = [name for name, _ in children].index(top)
+    block = dict(trunk.named_modules())[last]
+    return [block, *(child for _, child in children[place + 1 :])]
+
+
+def _blocks(model: Classifier) -> str:
+    """Name the blocks that can be trained, a level deeper where the names are numbers."""
+    names = []
+    for name, child in model.trunk.named_children():
+        inner = [f"{name}.{n}" for n, _ in child.named_children() if n.isdigit()]
+        names += inner if inner and not name.startswith("layer") else [name]
+    with_weights = [
+        n for n in names if any(True for _ in model.trunk.get_submodule(n).parameters())
+    ]
+    return f"choose from {ALL}, {HEAD}, {LAST_BLOCK}, {', '.join(with_weights)}"
+
+
+def build_head(recipe: Recipe, features: int, classes: int) -> nn.Module:
+    """Return the layers from pooled features to logits."""
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    if recipe.head == "batch_norm":
+        layers["norm"] = nn.BatchNorm1d(features)
+    layers["dropout"] = nn.Dropout(recipe.dropout)
+    layers["linear"] = nn.Linear(features, classes)
+    return nn.Sequential(layers)

@@ -1,0 +1,106 @@
+"""Weights that somebody else trained: from a file, or by timm's own loading."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load
+from torch import Tensor, nn
+
+from tumorscope.errors import RecipeError
+
+PICKLED = (".pth", ".pt", ".bin", ".ckpt")
+WRAPPERS = ("state_dict", "model", "model_state_dict")
+PREFIXES = ("module.", "trunk.", "model.trunk.")  # of parallel training, our bundles, our runs
+NAMED = 4  # layers that a message names of each kind
+
+
+def load_weights(trunk: nn.Module, path: Path, classifier: str) -> None:
+    """Put the weights of a file into a network without its last layer.
+
+    Args:
+        trunk: the network.
+        path: a safetensors file, or a `.pth` of tensors alone; no pickle is ever executed.
+        classifier: the name of the last layer in the file, which is not used.
+
+    Raises:
+        RecipeError: the file cannot be read or does not fit; the message names layers.
+    """
+    found = _without_prefix(read_weights(path))
+    own = ("head.", "mean", "std", f"{classifier}.")
+    found = {name: value for name, value in found.items() if not name.startswith(own)}
+    expected = trunk.state_dict()
+    counters = {name for name in expected if name.endswith("num_batches_tracked")}
+    problems = [
+        _some("missing in the file", sorted(expected.keys() - found.keys() - counters)),
+        _some("not in the backbone", sorted(found.keys() - expected.keys())),
+        _some(
+            "of another shape",
+            [
+                f"{name} {tuple(found[name].shape)} for {tuple(value.shape)}"
+                for name, value in expected.items()
+                if name in found and found[name].shape != value.shape
+            ],
+        ),
+    ]
+    if any(problems):
+        differing = "; ".join(problem for problem in problems if problem)
+        raise RecipeError(f"The weights {path} do not fit the backbone: {differing}.")
+    trunk.load_state_dict(found, strict=False)  # only counters of batches may be missing
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a file by name, on the CPU.
+
+    Raises:
+        RecipeError: there is no such file, or it holds something else.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            return load(path.read_bytes())
+        if path.suffix in PICKLED:
+            return _tensors(path, torch.load(path, map_location="cpu", weights_only=True))
+    except FileNotFoundError as error:
+        raise RecipeError(f"There is no weights file {path}: check weights=….") from error
+    except RecipeError:
+        raise
+    except (OSError, SafetensorError) as error:
+        raise RecipeError(f"The weights {path} cannot be read: {error}.") from error
+    except Exception as error:  # noqa: BLE001  whatever a damaged or hostile pickle raises
+        raise RecipeError(
+            f"The weights {path} are no file of tensors alone (damaged, or they want code to be "
+            "run, which is refused): save them as safetensors."
+        ) from error
+    raise RecipeError(f"The weights {path} are of no known kind: give .safetensors or .pth.")
+
+
+def _tensors(path: Path, content: Any) -> dict[str, Tensor]:
+    for wrapper in WRAPPERS:
+        if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
+            content = content[wrapper]
+    if not isinstance(content, Mapping) or not all(isinstance(v, Tensor) for v in content.values()):
+        raise RecipeError(f"The weights {path} hold something else than named tensors.")
+    return dict(content)
+
+
+def _without_prefix(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Drop the names of what a network was wrapped in when it was saved."""
+    for prefix in PREFIXES:
+        if any(name.startswith(prefix) for name in tensors):
+            tensors = {name.removeprefix(prefix): value for name, value in tensors.items()}
+    return tensors
+
+
+def _some(what: str, names: list[str]) -> str:
+    if not names:
+        return ""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{what}: {', '.join(names[:NAMED])}{more}"
+
+
+def weights_digest(path: Path) -> str:
+    """Return the SHA-256 of a weights file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
