@@ -25,7 +25,9 @@ COLUMNS = (
 def main() -> None:
     """Run what is missing, a fold after the other, the seeds of a fold together."""
     asked = _arguments()
-    rows = [tuple(row.values()) for row in read_csv(asked.save)] if asked.save.is_file() else []
+    rows: list[tuple[object, ...]] = []
+    if asked.save.is_file():
+        rows = [tuple(row.values()) for row in read_csv(asked.save)]
     done = {(row[0], row[1], row[2]) for row in rows}
     for fold in asked.folds:
         for seed in asked.seeds:

@@ -107,4 +107,4 @@ def test_an_export_that_answers_otherwise_is_not_kept() -> None:
     recipe = load_recipe("resnet18")
     examples = np.full((4, 16, 16), 200, np.uint8)
     with pytest.raises(ExportError, match="differs from the model"):
-        export_onnx(Classifier(Fickle(), recipe.normalize), examples)
+        export_onnx(Classifier(Fickle(), torch.nn.Identity(), recipe), examples)

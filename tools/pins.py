@@ -49,7 +49,7 @@ def write(name: str, chosen: list[str]) -> None:
 def main() -> None:
     """Compile both sets of pins and split off what CUDA needs."""
     wheels = sorted(Path(sys.argv[1]).glob("torch-*.whl")) if len(sys.argv) > 1 else []
-    everything = blocks(compile_pins("--extra", "train", "--group", "dev"))
+    everything = blocks(compile_pins("--all-extras", "--group", "dev"))
     write("base.txt", blocks(compile_pins()))
     write("dev.txt", [b for b in everything if not CUDA.match(b)])
     if wheels:

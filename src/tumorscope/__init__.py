@@ -16,32 +16,41 @@ from tumorscope._version import __version__
 from tumorscope.errors import MissingExtra, TumorscopeError
 
 if TYPE_CHECKING:
+    from tumorscope.catalogue import fetch_set
     from tumorscope.predict import Predictor
     from tumorscope.prepare import add_lineage, audit, split
-    from tumorscope.walk import Run, demo, evaluate, train
+    from tumorscope.walk import Run, Series, compare, demo, evaluate, train, train_seeds
 
 __all__ = [
     "Predictor",
     "Run",
+    "Series",
     "TumorscopeError",
     "__version__",
     "add_lineage",
     "audit",
+    "compare",
     "demo",
     "evaluate",
+    "fetch_set",
     "split",
     "train",
+    "train_seeds",
 ]
 
 _HOMES = {
     "Predictor": "tumorscope.predict",
     "Run": "tumorscope.walk",
+    "Series": "tumorscope.walk",
     "add_lineage": "tumorscope.prepare",
     "audit": "tumorscope.prepare",
+    "compare": "tumorscope.walk",
     "demo": "tumorscope.walk",
     "evaluate": "tumorscope.walk",
+    "fetch_set": "tumorscope.catalogue",
     "split": "tumorscope.prepare",
     "train": "tumorscope.walk",
+    "train_seeds": "tumorscope.walk",
 }
 
 

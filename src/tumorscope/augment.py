@@ -100,8 +100,8 @@ def augment_boxes(
         left the image is gone.
     """
     row = uniforms.unsqueeze(0).double()
-    linear, move = affine_maps(row, spec)[0].double().split([2, 1], dim=1)
-    inverse = torch.linalg.inv(linear)
+    affine = affine_maps(row, spec)[0].double()
+    inverse, move = torch.linalg.inv(affine[:, :2]), affine[:, 2:]
     offset_x, offset_y = (
         2 * int(_offsets(row[:, column], spec.reflect)) / side for column in (REFLECT_X, REFLECT_Y)
     )

@@ -1,6 +1,6 @@
 """Predictions and truth to results."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,7 @@ from tumorscope.results import (
     Score,
     SplitNote,
 )
+from tumorscope.spread import confusion_interval
 from tumorscope.store import Store, batches
 
 
@@ -82,8 +83,17 @@ def _results(
     names = store.manifest.classes
     where = {part: partition.where(part) for part in PARTS}
     truth, probabilities = labels[where["test"]], answers[where["test"]]
-    confusion = metrics.confusion_matrix(truth, probabilities.argmax(axis=1), len(names))
+    predicted = probabilities.argmax(axis=1)
+    confusion = metrics.confusion_matrix(truth, predicted, len(names))
     n = len(truth)
+    groups = [partition.groups[row] for row in where["test"]]
+
+    def scored(score: Callable[[NDArray[np.intp]], float | None]) -> Score:
+        """Return a score of the confusion matrix with its interval over groups."""
+        ends = confusion_interval(score, truth, predicted, groups, len(names))
+        low, high = ends or (None, None)
+        return Score(value=score(confusion), low=low, high=high, n=n)
+
     return Results(
         tumorscope=__version__,
         classes=names,
@@ -93,9 +103,9 @@ def _results(
         ),
         split=SplitNote(method=partition.method, note=partition.note),
         leaks=leaks,
-        accuracy=Score(value=metrics.accuracy(confusion), n=n),
-        balanced_accuracy=Score(value=metrics.balanced_accuracy(confusion), n=n),
-        macro_f1=Score(value=metrics.macro_f1(confusion), n=n),
+        accuracy=scored(metrics.accuracy),
+        balanced_accuracy=scored(metrics.balanced_accuracy),
+        macro_f1=scored(metrics.macro_f1),
         macro_auroc=Score(value=metrics.macro_auroc(truth, probabilities), n=n),
         per_class={
             name: _class_scores(number, name, confusion, truth, probabilities)

@@ -1,17 +1,29 @@
-"""A trained classifier to an ONNX graph, compared with the original before anything is written."""
+"""A trained classifier to a bundle, its graph compared with the original before it is written."""
 
+import hashlib
 import logging
 import warnings
+from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import save
 from torch import Tensor, nn
 
+from tumorscope._version import __version__
+from tumorscope.bundle import GRAPH, WEIGHTS, Card, Preprocessing, Provenance, write_bundle
 from tumorscope.errors import TumorscopeError
+from tumorscope.labels import canonical
 from tumorscope.model import Classifier
+from tumorscope.model.weights import weights_digest
+from tumorscope.recipe import Recipe
+from tumorscope.records import PARTS, Partition
+from tumorscope.store import Store
 
+EXAMPLES = 64  # real images on which an exported graph must agree with the model
 TOLERANCE = 1e-4  # float32 sums in another order; a class that changes fails in any case
 
 
@@ -29,6 +41,58 @@ class Deployed(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """Return probabilities, float32, shape (n, classes), of uint8 (n, side, side)."""
         return self.classifier.probabilities(pixels.unsqueeze(1).float())
+
+
+def export_bundle(
+    folder: Path,
+    model: Classifier,
+    kept_epoch: int,
+    store: Store,
+    partition: Partition,
+    recipe: Recipe,
+) -> None:
+    """Write a trained classifier as a bundle.
+
+    Args:
+        folder: the bundle's folder.
+        model: on the CPU, in evaluation mode.
+        kept_epoch: the epoch whose weights it has.
+        store: the data it was trained on.
+        partition: which rows were used for what.
+        recipe: how it was trained.
+
+    Raises:
+        ExportError: the graph does not answer as the model does.
+    """
+    examples = store.pixels(partition.where("validation")[:EXAMPLES])
+    weights = {name: value.contiguous() for name, value in model.state_dict().items()}
+    classes = store.manifest.classes
+    card = Card(
+        classes=classes,
+        canonical=tuple(canonical(name) for name in classes),
+        preprocessing=Preprocessing(image_size=recipe.image_size, normalize=recipe.normalize),
+        recipe=recipe,
+        provenance=Provenance(
+            tumorscope=__version__,
+            data=store.manifest.root.resolve().name,
+            data_digest=store.digest,
+            partition_digest=hashlib.sha256(repr(partition.parts).encode()).hexdigest(),
+            images={part: len(partition.where(part)) for part in PARTS},
+            kept_epoch=kept_epoch,
+            weights=_origin(recipe),
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+        ),
+        files={},
+    )
+    write_bundle(folder, card, {WEIGHTS: save(weights), GRAPH: export_onnx(model, examples)})
+
+
+def _origin(recipe: Recipe) -> str | None:
+    """Say what weights a training started from."""
+    if recipe.weights:
+        path = Path(recipe.weights)
+        return f"{path.name}, SHA-256 {weights_digest(path)}"
+    return f"published weights of {recipe.backbone}" if recipe.pretrained else None
 
 
 def export_onnx(classifier: Classifier, examples: NDArray[np.uint8]) -> bytes:

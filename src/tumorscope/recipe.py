@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -185,18 +186,18 @@ def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         raise RecipeError(_explain(name, content, error)) from error
 
 
+def recipe_text(name: str | Path) -> str:
+    """Return a recipe as it was written, with its comments.
+
+    Raises:
+        RecipeError: there is no such recipe.
+    """
+    return _source(name).read_text(encoding="utf-8")
+
+
 def _read(name: str | Path) -> dict[str, Any]:
-    is_file = isinstance(name, Path) or name.endswith((".yaml", ".yml"))
-    if not is_file and name not in recipe_names():
-        near = difflib.get_close_matches(str(name), recipe_names(), 1)
-        raise RecipeError(
-            f"There is no recipe '{name}'"
-            + (f"; did you mean '{near[0]}'?" if near else "")
-            + f" Recipes: {', '.join(recipe_names())}, or the path of a .yaml file."
-        )
     try:
-        source = Path(name) if is_file else BUILT_IN / f"{name}.yaml"
-        content = yaml.safe_load(source.read_text(encoding="utf-8"))
+        content = yaml.safe_load(recipe_text(name))
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"The recipe file {name} cannot be read: {error}.") from error
     except yaml.YAMLError as error:
@@ -205,6 +206,18 @@ def _read(name: str | Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise RecipeError(f"The recipe file {name} holds no fields.")
     return content
+
+
+def _source(name: str | Path) -> Traversable:
+    is_file = isinstance(name, Path) or name.endswith((".yaml", ".yml"))
+    if not is_file and name not in recipe_names():
+        near = difflib.get_close_matches(str(name), recipe_names(), 1)
+        raise RecipeError(
+            f"There is no recipe '{name}'"
+            + (f"; did you mean '{near[0]}'?" if near else "")
+            + f" Recipes: {', '.join(recipe_names())}, or the path of a .yaml file."
+        )
+    return Path(name) if is_file else BUILT_IN / f"{name}.yaml"
 
 
 def _apply(content: dict[str, Any], override: str) -> None:

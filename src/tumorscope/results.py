@@ -118,3 +118,37 @@ class Results(Strict):
     confusion: list[list[int]]
     parts: dict[Part, PartScores]
     controls: Controls
+
+
+class Spread(Strict):
+    """One score over several seeds.
+
+    Attributes:
+        mean: over the seeds.
+        standard_deviation: of one seed, from the sample; None of one seed.
+        low, high: ends of the 95 % interval of the mean over seeds (Student's t); it covers chance
+            in training alone, on these test images, not chance in which patients were tested.
+        values: one a seed.
+    """
+
+    mean: float
+    standard_deviation: float
+    low: float
+    high: float
+    values: tuple[float, ...]
+
+
+class SeedSummary(Strict):
+    """What trainings that differ in the seed alone came to, as in `seeds.json`.
+
+    Attributes:
+        format: the version of this schema.
+        seeds: the seeds.
+        images: test images, the same for all.
+        scores: accuracy, balanced accuracy and macro F1 on the test part.
+    """
+
+    format: Literal[1] = FORMAT
+    seeds: tuple[int, ...]
+    images: int
+    scores: dict[str, Spread]

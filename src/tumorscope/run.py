@@ -78,6 +78,25 @@ def refuse_folder(folder: Path, data: Path, *, overwrite: bool, resume: bool) ->
             )
 
 
+def refuse_series(
+    folder: Path, runs: Sequence[Path], data: Path, *, overwrite: bool, resume: bool
+) -> None:
+    """Refuse a folder for several runs that would harm what is there.
+
+    Raises:
+        UsageError: it lies in the data, or holds runs that are neither to be resumed nor replaced.
+    """
+    refuse_inside(folder, data)
+    if folder.exists() and not (folder.is_dir() and (resume or overwrite)):
+        raise UsageError(
+            f"{folder} exists: give --resume to go on with it, --overwrite to replace it, "
+            "or another --out."
+        )
+    for run in runs:
+        if run.exists():
+            refuse_folder(run, data, overwrite=overwrite, resume=resume)
+
+
 def refuse_inside(path: Path, data: Path) -> None:
     """Refuse to write into the user's data folder.
 
@@ -248,3 +267,8 @@ def read_results(folder: Path) -> Results:
             f"{folder / RESULTS} is missing or damaged: run 'tumorscope train … --resume' or "
             "'tumorscope evaluate' on it."
         ) from error
+
+
+def read_history(folder: Path) -> list[dict[str, float]]:
+    """Read each epoch's scores from `metrics.csv`."""
+    return [{k: float(v) for k, v in row.items()} for row in read_csv(folder / "metrics.csv")]

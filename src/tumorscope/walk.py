@@ -1,34 +1,34 @@
 """The stages put together: what the command line and the public names call."""
 
-import hashlib
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Required, TypedDict, Unpack
 
-from tumorscope._version import __version__
-from tumorscope.bundle import GRAPH, WEIGHTS, Card, Preprocessing, Provenance, write_bundle
 from tumorscope.errors import DataError, MissingExtra, UsageError
-from tumorscope.files import explained, read_csv, write_text
-from tumorscope.labels import canonical
+from tumorscope.files import explained, write_text
 from tumorscope.layouts import read_manifest
 from tumorscope.predict import Predictor
 from tumorscope.progress import Progress, Quiet
-from tumorscope.recipe import Recipe, dump_recipe, load_recipe
+from tumorscope.recipe import Recipe, load_recipe
 from tumorscope.records import PARTS, Part, Partition
-from tumorscope.results import Results
+from tumorscope.results import Results, SeedSummary
 from tumorscope.run import (
     RECIPE,
     RESULTS,
     check_data,
     check_resumable,
     create_run,
+    is_run,
     next_run,
     read_environment,
+    read_history,
     read_results,
     read_run_partition,
     refuse_folder,
+    refuse_series,
     write_predictions,
 )
 from tumorscope.store import MIDDLE, Store, open_store
@@ -39,7 +39,10 @@ DEMO_SETTINGS = (
     *("weight_averaging=0.95", "augment.rotation=10", "augment.vertical_flip=0"),
 )
 PLANTED = 8  # copies that the demo hides for the audit to find
-EXAMPLES = 64  # real images on which an exported graph must agree with the model
+
+
+if TYPE_CHECKING:
+    from tumorscope.comparison import Comparison
 
 
 @dataclass(frozen=True)
@@ -55,23 +58,41 @@ class Run:
     results: Results
 
 
-def train(
-    *,
-    data: str | Path,
-    recipe: str | Path | Recipe = "resnet18",
-    overrides: Sequence[str] = (),
-    out: str | Path | None = None,
-    partition: str | Path | None = None,
-    keep_test: bool = False,
-    published_split: bool = False,
-    test_fold: int | None = None,
-    device: str = "auto",
-    loggers: Sequence[str] = (),
-    strict: bool = False,
-    overwrite: bool = False,
-    resume: bool = False,
-    progress: Progress | None = None,
-) -> Run:
+@dataclass(frozen=True)
+class Series:
+    """Trainings of one recipe that differ in nothing but the seed.
+
+    Attributes:
+        folder: where each has its folder, and `seeds.json`.
+        runs: one a seed.
+        summary: means and spreads, as in `seeds.json`.
+    """
+
+    folder: Path
+    runs: tuple[Run, ...]
+    summary: SeedSummary
+
+
+class Options(TypedDict, total=False):
+    """What can be said of a training; `train` explains each."""
+
+    data: Required[str | Path]
+    recipe: str | Path | Recipe
+    overrides: Sequence[str]
+    out: str | Path | None
+    partition: str | Path | None
+    keep_test: bool
+    published_split: bool
+    test_fold: int | None
+    device: str
+    loggers: Sequence[str]
+    strict: bool
+    overwrite: bool
+    resume: bool
+    progress: Progress | None
+
+
+def train(**options: Unpack[Options]) -> Run:
     """Train a classifier on a data set and go all the way to its report.
 
     Args:
@@ -94,91 +115,136 @@ def train(
         TumorscopeError: something cannot be used; the message says what, and what to do.
     """
     require_training("tumorscope train")
-    from tumorscope.evaluation import class_numbers  # noqa: PLC0415 (imports scikit-learn)
-    from tumorscope.model import build_classifier, build_trunk, check_stages  # noqa: PLC0415 (imports PyTorch)
+    _refuse_unknown(options)
+    resume = options.get("resume", False)
+    chosen, place = _chosen(options), Path(options["data"])
+    out = options.get("out")
+    folder = Path(out) if out else next_run(f"{_stem(place)}-{chosen.name}", resume=resume)
+    refuse_folder(folder, place, overwrite=options.get("overwrite", False), resume=resume)
+    return _train_one(_prepare(chosen, options), chosen, folder, resume=resume)
+
+
+def _refuse_unknown(options: Options) -> None:
+    for name in options.keys() - Options.__annotations__.keys():
+        raise TypeError(f"a training has no option '{name}'")
+
+
+def train_seeds(*, seeds: int, **options: Unpack[Options]) -> Series:
+    """Train a recipe with several seeds on the same parts, to see how far chance alone goes.
+
+    The recipe's seed draws the parts and is the first of the seeds; the others count on from it.
+    Each training goes into a folder of its own, `seed-<n>`; with `resume`, finished ones are kept.
+
+    Args:
+        seeds: how many.
+        **options: as in `train`.
+
+    Raises:
+        TumorscopeError: as `train`.
+    """
+    require_training("tumorscope train")
+    from tumorscope.spread import summarize_seeds  # noqa: PLC0415
+
+    if seeds < 2:
+        raise UsageError(f"--seeds {seeds} shows no spread: ask for two or more.")
+    _refuse_unknown(options)
+    resume = options.get("resume", False)
+    chosen, place = _chosen(options), Path(options["data"])
+    out = options.get("out")
+    folder = Path(out) if out else next_run(f"{_stem(place)}-{chosen.name}-seeds", resume=resume)
+    folders = [folder / f"seed-{chosen.seed + n}" for n in range(seeds)]
+    refuse_series(folder, folders, place, overwrite=options.get("overwrite", False), resume=resume)
+    job = _prepare(chosen, options)
+    runs = []
+    for number, inner in enumerate(folders):
+        seeded = chosen.model_copy(update={"seed": chosen.seed + number})
+        job.progress.say(f"seed {seeded.seed}, {number + 1} of {seeds}")
+        runs.append(_train_one(job, seeded, inner, resume=resume and is_run(inner)))
+    used = range(chosen.seed, chosen.seed + seeds)
+    summary = summarize_seeds(used, [run.results for run in runs])
+    write_text(folder / "seeds.json", summary.model_dump_json(indent=2) + "\n")
+    return Series(folder, tuple(runs), summary)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What a training starts from, the same for all seeds."""
+
+    store: Store
+    found: Partition
+    trunk: Any
+    place: Path
+    device: str
+    loggers: Sequence[str]
+    progress: Progress
+
+
+def _chosen(options: Options) -> Recipe:
+    recipe = options.get("recipe", "resnet18")
+    if isinstance(recipe, Recipe):
+        return recipe
+    return load_recipe(recipe, options.get("overrides", ()))
+
+
+def _prepare(recipe: Recipe, options: Options) -> _Job:
+    """Refuse what cannot work before the first image is read; then read and divide the data."""
+    from tumorscope.model import build_trunk, check_stages  # noqa: PLC0415 (imports PyTorch)
     from tumorscope.prepare import Choice, choose_partition, read_store  # noqa: PLC0415 (SciPy)
     from tumorscope.survey import Survey  # noqa: PLC0415
-    from tumorscope.training import fit, open_loggers, resolve_device  # noqa: PLC0415
+    from tumorscope.training import check_loggers, resolve_device  # noqa: PLC0415
 
-    progress = progress or Quiet()
-    chosen = recipe if isinstance(recipe, Recipe) else load_recipe(recipe, overrides)
-    place = Path(data)
-    folder = Path(out) if out else next_run(f"{_stem(place)}-{chosen.name}", resume=resume)
-    refuse_folder(folder, place, overwrite=overwrite, resume=resume)
-    used_device = resolve_device(device)
-    choice = Choice(Path(partition) if partition else None, keep_test, published_split, test_fold)
+    partition, loggers = options.get("partition"), options.get("loggers", ())
+    place, progress = Path(options["data"]), options.get("progress") or Quiet()
+    choice = Choice(
+        Path(partition) if partition else None,
+        options.get("keep_test", False),
+        options.get("published_split", False),
+        options.get("test_fold"),
+    )
     choice.check()
-    trunk = build_trunk(chosen)  # before the data is read: it may not be there, or not fit
-    check_stages(chosen, trunk)
-    store = read_store(place, chosen, progress, strict=strict)
-    survey = Survey(store)
-    found = choose_partition(survey, chosen, choice)
+    device = resolve_device(options.get("device", "auto"))
+    check_loggers(loggers)
+    trunk = build_trunk(recipe)
+    check_stages(recipe, trunk)
+    store = read_store(place, recipe, progress, strict=options.get("strict", False))
+    found = choose_partition(Survey(store), recipe, choice)
     counts = ", ".join(f"{len(found.where(part))} {part}" for part in PARTS)
     progress.say(f"{found.note} {counts}.")
-    model = build_classifier(chosen, len(store.manifest.classes), trunk)
+    return _Job(store, found, trunk, place, device, loggers, progress)
+
+
+def _train_one(job: _Job, recipe: Recipe, folder: Path, *, resume: bool) -> Run:
+    """Train once on what was prepared, from a new folder or one to go on with, to its report."""
+    from tumorscope.evaluation import class_numbers  # noqa: PLC0415 (imports scikit-learn)
+    from tumorscope.export import export_bundle  # noqa: PLC0415 (imports PyTorch)
+    from tumorscope.model import build_classifier  # noqa: PLC0415
+    from tumorscope.report.exploration import write_exploration  # noqa: PLC0415 (matplotlib)
+    from tumorscope.training import fit, open_loggers  # noqa: PLC0415
+
+    store, found = job.store, job.found
     if resume:
-        check_resumable(folder, chosen, store)
+        check_resumable(folder, recipe, store)
     else:
-        create_run(folder, chosen, store, found, used_device, place)
+        create_run(folder, recipe, store, found, job.device, job.place)
+        write_exploration(folder, store, found, recipe)
     fitted = fit(
-        model,
+        build_classifier(recipe, len(store.manifest.classes), deepcopy(job.trunk)),
         store,
         class_numbers(store),
         found,
-        chosen,
+        recipe,
         folder,
-        device=used_device,
-        progress=progress,
-        loggers=open_loggers(loggers, folder),
+        device=job.device,
+        progress=job.progress,
+        loggers=open_loggers(job.loggers, folder),
     )
-    _write_bundle(folder / "bundle", fitted.model, int(fitted.best["epoch"]), store, found, chosen)
-    _evaluate_into(folder, store, found, progress)
+    export_bundle(folder / "bundle", fitted.model, int(fitted.best["epoch"]), store, found, recipe)
+    _evaluate_into(folder, store, found, job.progress)
     return Run(folder, read_results(folder))
 
 
 def _stem(data: Path) -> str:
     return data.resolve().stem if data.suffix else data.resolve().name
-
-
-def _write_bundle(
-    folder: Path, model: object, kept: int, store: Store, found: Partition, recipe: Recipe
-) -> None:
-    from safetensors.torch import save  # noqa: PLC0415 (imports PyTorch)
-
-    from tumorscope.export import export_onnx  # noqa: PLC0415
-    from tumorscope.model import Classifier  # noqa: PLC0415
-
-    assert isinstance(model, Classifier)
-    examples = store.pixels(found.where("validation")[:EXAMPLES])
-    weights = {name: value.contiguous() for name, value in model.state_dict().items()}
-    classes = store.manifest.classes
-    card = Card(
-        classes=classes,
-        canonical=tuple(canonical(name) for name in classes),
-        preprocessing=Preprocessing(image_size=recipe.image_size, normalize=recipe.normalize),
-        recipe=recipe,
-        provenance=Provenance(
-            tumorscope=__version__,
-            data=store.manifest.root.resolve().name,
-            data_digest=store.digest,
-            partition_digest=hashlib.sha256(repr(found.parts).encode()).hexdigest(),
-            images={part: len(found.where(part)) for part in PARTS},
-            kept_epoch=kept,
-            weights=_weights_note(recipe),
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-        ),
-        files={},
-    )
-    write_bundle(folder, card, {WEIGHTS: save(weights), GRAPH: export_onnx(model, examples)})
-
-
-def _weights_note(recipe: Recipe) -> str | None:
-    from tumorscope.model.weights import weights_digest  # noqa: PLC0415 (imports PyTorch)
-
-    if recipe.weights:
-        path = Path(recipe.weights)
-        return f"{path.name}, SHA-256 {weights_digest(path)}"
-    return f"published weights of {recipe.backbone}" if recipe.pretrained else None
 
 
 def evaluate(
@@ -217,6 +283,44 @@ def _split_note(folder: Path) -> tuple[str, str]:
     )
 
 
+@dataclass(frozen=True)
+class Compared:
+    """A finished comparison.
+
+    Attributes:
+        figure: the file with the curves.
+        numbers: the scores and paired tests.
+    """
+
+    figure: Path
+    numbers: "Comparison"
+
+
+def compare(*, runs: Sequence[str | Path], out: str | Path = "comparison.png") -> Compared:
+    """Put finished trainings side by side and draw their curves in one figure.
+
+    Args:
+        runs: their folders.
+        out: the PNG to write.
+
+    Raises:
+        TumorscopeError: a folder is no finished training, or the figure cannot be written.
+    """
+    require_training("tumorscope compare")
+    from tumorscope.comparison import compare_runs  # noqa: PLC0415 (imports SciPy)
+    from tumorscope.report.figures import compared_curves, write_figure  # noqa: PLC0415
+
+    folders, path = [Path(run) for run in runs], Path(out)
+    if path.suffix != ".png":
+        raise UsageError(f"{path} does not end in .png: the figure is a PNG file.")
+    numbers = compare_runs(folders)
+    histories = {str(folder): read_history(folder) for folder in folders}
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    write_figure(path, compared_curves(histories))
+    return Compared(path, numbers)
+
+
 def _evaluate_into(folder: Path, store: Store, found: Partition, progress: Progress) -> None:
     """Write results, predictions, figures and report of a run, reading only its bundle."""
     from tumorscope.evaluation import evaluate_store  # noqa: PLC0415 (imports scikit-learn)
@@ -240,12 +344,11 @@ def _evaluate_into(folder: Path, store: Store, found: Partition, progress: Progr
             evaluation.probabilities[rows],
             store.manifest.classes,
         )
-    history = [{k: float(v) for k, v in row.items()} for row in read_csv(folder / "metrics.csv")]
     made = Made(
         title=f"{predictor.card.provenance.data}, {predictor.card.recipe.name}",
-        recipe=dump_recipe(load_recipe(folder / RECIPE)),
+        recipe=load_recipe(folder / RECIPE),
         environment=read_environment(folder),
-        history=history,
+        history=read_history(folder),
         kept_epoch=predictor.card.provenance.kept_epoch,
     )
     write_report(folder, store, found, evaluation, made)

@@ -45,4 +45,3 @@ def _block(inputs: int, outputs: int) -> nn.Module:
         nn.MaxPool2d(2),
         nn.Dropout2d(DROPOUT),
     )
-

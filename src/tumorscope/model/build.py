@@ -111,8 +111,10 @@ def _create(timm: Any, recipe: Recipe, *, pretrained: bool) -> nn.Module:
             trunk: nn.Module = timm.create_model(recipe.backbone, pretrained=pretrained, **options)
     except TypeError as error:
         given = ", ".join(f"{k}={v}" for k, v in recipe.backbone_options.items())
-        raise RecipeError(f"The backbone {recipe.backbone} cannot take {given}: {error}.") from error
-    except Exception as error:  # noqa: BLE001  the hub's libraries raise types of their own
+        raise RecipeError(
+            f"The backbone {recipe.backbone} cannot take {given}: {error}."
+        ) from error
+    except Exception as error:
         if not pretrained:
             raise
         raise RecipeError(_unreachable(timm, recipe.backbone)) from error

@@ -60,10 +60,10 @@ class Classifier(nn.Module):
 
         With `flip_averaging`, the mean of those of each image and of its mirror image.
         """
-        chances = self(pixels).float().softmax(dim=1)
+        chances = self.forward(pixels).float().softmax(dim=1)
         if not self.flip_averaging:
             return chances
-        return 0.5 * (chances + self(pixels.flip(3)).float().softmax(dim=1))
+        return 0.5 * (chances + self.forward(pixels.flip(3)).float().softmax(dim=1))
 
     def set_trainable(self, blocks: Sequence[str]) -> None:
         """Let some blocks learn and keep all else, batch-norm statistics included, as it is.

@@ -69,7 +69,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise
     except (OSError, SafetensorError) as error:
         raise RecipeError(f"The weights {path} cannot be read: {error}.") from error
-    except Exception as error:  # noqa: BLE001  whatever a damaged or hostile pickle raises
+    except Exception as error:
         raise RecipeError(
             f"The weights {path} are no file of tensors alone (damaged, or they want code to be "
             "run, which is refused): save them as safetensors."

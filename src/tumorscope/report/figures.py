@@ -1,6 +1,9 @@
 """Figures as matplotlib objects; colours from a palette that the colour-blind can tell apart."""
 
 from collections.abc import Mapping, Sequence
+from io import BytesIO
+from itertools import cycle, pairwise
+from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
@@ -10,19 +13,22 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
+from tumorscope.files import write_bytes
 from tumorscope.records import PARTS, Part
-from tumorscope.report.tiles import Tile
+from tumorscope.report.tiles import BOX, Tile, box_corners
 
 PALETTE = sns.color_palette("colorblind")
 PART_COLOURS = dict(zip(PARTS, (PALETTE[0], PALETTE[1], PALETTE[2]), strict=True))
 WRONG = PALETTE[3]
+DPI = 150
 STYLE: Any = {"font.size": 11, "axes.spines.top": False, "axes.spines.right": False}
 
 
-def _figure(width: float, height: float) -> Figure:
+def empty_figure(width: float, height: float) -> Figure:
     """Return an empty figure that belongs to no window and no global state."""
     return Figure(figsize=(width, height), layout="constrained")
 
@@ -37,7 +43,7 @@ def class_distribution(counts: Mapping[Part, NDArray[np.intp]], classes: Sequenc
         ]
     )
     with mpl.rc_context(STYLE):
-        figure = _figure(7, 1.4 + 0.75 * len(classes))
+        figure = empty_figure(7, 1.4 + 0.75 * len(classes))
         axes = figure.subplots()
         sns.barplot(
             table, y="class", x="images", hue="part", hue_order=PARTS, palette=PART_COLOURS, ax=axes
@@ -46,28 +52,89 @@ def class_distribution(counts: Mapping[Part, NDArray[np.intp]], classes: Sequenc
             axes.bar_label(bars, padding=3, fontsize=9)  # type: ignore[arg-type]
         axes.set(ylabel="", xlabel="images")
         axes.margins(x=0.1)
-        axes.legend(
-            title="", frameon=False, loc="upper center", bbox_to_anchor=(0.5, 1.14), ncols=3
-        )
+        legend_above(axes)
     return figure
+
+
+def legend_above(axes: Axes) -> None:
+    """Put the legend in one line above the axes."""
+    axes.legend(title="", frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3)
+
+
+def class_colours(classes: Sequence[str]) -> list[Any]:
+    """Return a colour a class, told apart by the colour-blind where there are ten or fewer."""
+    return list(sns.color_palette("colorblind", len(classes)))
+
+
+def write_figures(folder: Path, drawn: Mapping[str, Figure]) -> dict[str, bytes]:
+    """Write figures as PNG files and return their contents by name."""
+    folder.mkdir(exist_ok=True)
+    return {name: write_figure(folder / f"{name}.png", figure) for name, figure in drawn.items()}
+
+
+def write_figure(path: Path, figure: Figure) -> bytes:
+    """Write a figure as a PNG file and return its content."""
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
+    write_bytes(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def curves(history: Sequence[Mapping[str, float]], kept: int) -> Figure:
     """Loss and accuracy of training and validation by epoch, with the kept epoch marked."""
     table = pd.DataFrame(history)
     with mpl.rc_context(STYLE):
-        figure = _figure(8, 3.4)
+        figure = empty_figure(8, 3.4)
         left, right = figure.subplots(1, 2)
         for axes, score in ((left, "loss"), (right, "accuracy")):
             _curve_pair(axes, table, score)
             axes.axvline(kept, color="0.35", linestyle=":", linewidth=1.5)
+            for border in stage_borders(history):
+                axes.axvline(border, color="0.6", linestyle="-", linewidth=1)
             axes.set(xlabel="epoch", ylabel=score)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         right.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         lines = left.get_lines()
-        names = ["training", "validation", f"kept: epoch {kept}"]
-        figure.legend(lines[:3], names, loc="outside upper center", ncols=3, frameon=False)
+        names = ["training", "validation", f"kept: epoch {kept}", "next stage"][: len(lines)]
+        figure.legend(
+            lines[: len(names)], names, loc="outside upper center", ncols=4, frameon=False
+        )
     return figure
+
+
+def compared_curves(histories: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
+    """Validation loss and accuracy of several runs by epoch, a colour and a marker a run."""
+    with mpl.rc_context(STYLE):
+        figure = empty_figure(9, 4)
+        left, right = figure.subplots(1, 2)
+        colours = class_colours(list(histories))
+        for (_, history), colour, marker in zip(
+            histories.items(), colours, cycle("osD^vPX*"), strict=False
+        ):
+            table = pd.DataFrame(history)
+            for axes, score in ((left, "loss"), (right, "accuracy")):
+                axes.plot(
+                    table["epoch"],
+                    table[f"validation_{score}"],
+                    color=colour,
+                    marker=marker,
+                    markersize=4,
+                )
+                axes.set(xlabel="epoch", ylabel=f"validation {score}")
+                axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        right.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        names = [shorten(name, 60, placeholder="…") for name in histories]
+        figure.legend(left.get_lines(), names, loc="outside lower center", frameon=False)
+    return figure
+
+
+def stage_borders(history: Sequence[Mapping[str, float]]) -> list[float]:
+    """Return where one stage ends and the next begins, in epochs."""
+    return [
+        (before["epoch"] + after["epoch"]) / 2
+        for before, after in pairwise(history)
+        if before["stage"] != after["stage"]
+    ]
 
 
 def _curve_pair(axes: Axes, table: pd.DataFrame, score: str) -> None:
@@ -91,7 +158,7 @@ def confusion(counts: NDArray[np.intp], classes: Sequence[str]) -> Figure:
     ]
     side = 2.6 + 1.05 * len(classes)
     with mpl.rc_context(STYLE):
-        figure = _figure(side + 0.6, side)
+        figure = empty_figure(side + 0.6, side)
         axes = figure.subplots()
         sns.heatmap(
             shares,
@@ -120,7 +187,7 @@ def grid(tiles: Sequence[Tile], columns: int = 4) -> Figure:
     """Images with their classes; wrong answers carry a coloured frame and a cross."""
     rows = max(1, -(-len(tiles) // columns))
     with mpl.rc_context(STYLE):
-        figure = _figure(2.0 * columns, 2.45 * rows)
+        figure = empty_figure(2.0 * columns, 2.45 * rows)
         places = figure.subplots(rows, columns, squeeze=False).ravel()
         for axes in places:
             axes.set_axis_off()
@@ -133,7 +200,12 @@ def grid(tiles: Sequence[Tile], columns: int = 4) -> Figure:
 def _draw_tile(axes: Axes, tile: Tile) -> None:
     axes.imshow(tile.pixels, cmap="gray", vmin=0, vmax=255)
     axes.set(xticks=[], yticks=[])
-    title = shorten(tile.actual, 20, placeholder="…")
+    for box in tile.boxes:
+        left, top, right, bottom = box_corners(box, tile.pixels.shape[1])
+        axes.add_patch(
+            Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=BOX, lw=1.6)
+        )
+    title = shorten(tile.actual, 26, placeholder="…")
     if tile.predicted is not None:
         mark = "✗" if tile.wrong else "✓"
         title = f"actual {title}\n{mark} {shorten(tile.predicted, 20, placeholder='…')}"

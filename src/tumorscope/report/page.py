@@ -4,26 +4,24 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import jinja2
 import numpy as np
-from matplotlib.figure import Figure
 
 from tumorscope._version import __version__
 from tumorscope.evaluation import Evaluation
-from tumorscope.files import write_bytes, write_text
-from tumorscope.partition import class_counts
+from tumorscope.files import write_text
+from tumorscope.recipe import Recipe, dump_recipe
 from tumorscope.records import Partition
 from tumorscope.report import figures
+from tumorscope.report.exploration import exploration_figures
 from tumorscope.report.tiles import Tile, predicted_tiles, sample_tiles
 from tumorscope.results import Score
 from tumorscope.store import Store
 
 TEMPLATE = files("tumorscope") / "report" / "report.html.j2"
-DPI = 150
 
 
 @dataclass(frozen=True)
@@ -32,14 +30,14 @@ class Made:
 
     Attributes:
         title: the data set and the recipe.
-        recipe: the recipe as YAML.
+        recipe: what was trained.
         environment: the content of `environment.json`.
         history: each epoch's scores.
         kept_epoch: the epoch whose weights were kept, counted from 1.
     """
 
     title: str
-    recipe: str
+    recipe: Recipe
     environment: Mapping[str, Any]
     history: Sequence[Mapping[str, float]]
     kept_epoch: int
@@ -54,18 +52,17 @@ def write_report(
     validation = predicted_tiles(store, evaluation, partition, "validation")
     test = predicted_tiles(store, evaluation, partition, "test")
     drawn = {
-        "class_distribution": figures.class_distribution(
-            class_counts(store.manifest.rows, partition, classes), classes
-        ),
+        **exploration_figures(store, partition, made.recipe),
         "curves": figures.curves(made.history, made.kept_epoch),
         "confusion": figures.confusion(np.array(evaluation.results.confusion), classes),
         "samples": figures.grid([tile for tiles in samples for tile in tiles]),
         "validation_images": figures.grid(validation),
         "test_images": figures.grid(test),
     }
-    pictures = _write_figures(folder / "figures", drawn)
+    pictures = figures.write_figures(folder / "figures", drawn)
     page = _template().render(
         made=made,
+        recipe=dump_recipe(made.recipe),
         results=evaluation.results,
         manifest=store.manifest,
         pictures={name: _uri(content) for name, content in pictures.items()},
@@ -79,21 +76,14 @@ def _tile_groups(
     samples: list[list[Tile]], validation: list[Tile], test: list[Tile]
 ) -> list[tuple[str, str, list[Tile]]]:
     return [
-        ("Test images", "Drawn at random. Wrong answers are framed and marked ✗.", test),
+        (
+            "Test images",
+            "Drawn at random. Wrong answers are framed and marked ✗; boxes are those of the data.",
+            test,
+        ),
         ("Validation images", "Drawn at random; these chose the kept epoch.", validation),
         ("Samples of each class", "Drawn at random.", [tile for row in samples for tile in row]),
     ]
-
-
-def _write_figures(folder: Path, drawn: Mapping[str, Figure]) -> dict[str, bytes]:
-    folder.mkdir(exist_ok=True)
-    pictures = {}
-    for name, figure in drawn.items():
-        buffer = BytesIO()
-        figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
-        pictures[name] = buffer.getvalue()
-        write_bytes(folder / f"{name}.png", pictures[name])
-    return pictures
 
 
 def _uri(content: bytes) -> str:
@@ -106,6 +96,7 @@ def _template() -> jinja2.Template:
     )
     environment.filters["share"] = _share
     environment.filters["number"] = _number
+    environment.filters["interval"] = _interval
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
 
 
@@ -115,3 +106,10 @@ def _share(score: Score) -> str:
 
 def _number(score: Score) -> str:
     return "not applicable" if score.value is None else f"{score.value:.3f}"
+
+
+def _interval(score: Score) -> str:
+    """Return the 95 % interval as a clause, empty where there is none."""
+    if score.low is None or score.high is None:
+        return ""
+    return f"; 95 % interval {score.low:.1%} to {score.high:.1%}"

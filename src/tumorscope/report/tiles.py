@@ -7,11 +7,13 @@ from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from tumorscope.evaluation import Evaluation
-from tumorscope.records import Part, Partition
+from tumorscope.records import Box, Part, Partition
 from tumorscope.store import Store
+
+BOX = "#ece133"  # yellow of the colour-blind palette, on grey
 
 
 @dataclass(frozen=True)
@@ -23,12 +25,14 @@ class Tile:
         image: its path in the data set.
         actual: its class.
         predicted: what the model says; None where it was not asked.
+        boxes: the lesions marked on it.
     """
 
     pixels: NDArray[np.uint8]
     image: str
     actual: str
     predicted: str | None = None
+    boxes: tuple[Box, ...] = ()
 
     @property
     def wrong(self) -> bool:
@@ -37,10 +41,29 @@ class Tile:
 
     @property
     def uri(self) -> str:
-        """The picture as a data URI."""
+        """The picture as a data URI, with its boxes."""
         buffer = BytesIO()
-        Image.fromarray(self.pixels).save(buffer, "PNG")
+        picture = Image.fromarray(self.pixels)
+        if self.boxes:
+            picture = _with_boxes(picture, self.boxes)
+        picture.save(buffer, "PNG")
         return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def box_corners(box: Box, side: int) -> tuple[float, float, float, float]:
+    """Return left, top, right and bottom of a box in pixels."""
+    left, top = box.x_center - box.width / 2, box.y_center - box.height / 2
+    return side * left, side * top, side * (left + box.width), side * (top + box.height)
+
+
+def _with_boxes(picture: Image.Image, boxes: Sequence[Box]) -> Image.Image:
+    coloured = picture.convert("RGB")
+    pen = ImageDraw.Draw(coloured)
+    for box in boxes:
+        pen.rectangle(
+            box_corners(box, picture.width), outline=BOX, width=max(1, picture.width // 90)
+        )
+    return coloured
 
 
 def predicted_tiles(
@@ -48,13 +71,14 @@ def predicted_tiles(
 ) -> list[Tile]:
     """Draw images of one part at random, with their actual and predicted class."""
     names = store.manifest.classes
-    rows = _draw(partition.where(part), count)
+    rows = draw_rows(partition.where(part), count)
     return [
         Tile(
             pixels,
             store.manifest.rows[row].image,
             names[evaluation.labels[row]],
             names[evaluation.predicted[row]],
+            store.manifest.rows[row].boxes,
         )
         for row, pixels in zip(rows, store.pixels(rows), strict=True)
     ]
@@ -63,7 +87,7 @@ def predicted_tiles(
 def sample_tiles(store: Store, labels: NDArray[np.intp], each: int = 4) -> list[list[Tile]]:
     """Draw images of each class at random, a list a class."""
     return [
-        _class_tiles(store, _draw(np.flatnonzero(labels == number), each))
+        _class_tiles(store, draw_rows(np.flatnonzero(labels == number), each))
         for number in range(len(store.manifest.classes))
     ]
 
@@ -71,10 +95,13 @@ def sample_tiles(store: Store, labels: NDArray[np.intp], each: int = 4) -> list[
 def _class_tiles(store: Store, rows: NDArray[np.intp]) -> list[Tile]:
     shown: Sequence[NDArray[np.uint8]] = list(store.pixels(rows))
     listed = [store.manifest.rows[row] for row in rows]
-    return [Tile(pixels, r.image, r.label) for pixels, r in zip(shown, listed, strict=True)]
+    return [
+        Tile(pixels, r.image, r.label, boxes=r.boxes)
+        for pixels, r in zip(shown, listed, strict=True)
+    ]
 
 
-def _draw(rows: NDArray[np.intp], count: int) -> NDArray[np.intp]:
+def draw_rows(rows: NDArray[np.intp], count: int) -> NDArray[np.intp]:
     """Draw without replacement; the same rows give the same draw, so that reports repeat."""
     generator = np.random.default_rng(len(rows))
     return generator.choice(rows, size=min(count, len(rows)), replace=False)

@@ -1,5 +1,6 @@
 """Places beside `metrics.csv` that can follow a training's scores."""
 
+import os
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -8,16 +9,12 @@ from lightning.pytorch.loggers import Logger, MLFlowLogger, TensorBoardLogger
 
 from tumorscope.errors import MissingExtra, UsageError
 
-LOGGERS = ("tensorboard", "mlflow")
+NEEDS = {"tensorboard": ("tensorboard",), "mlflow": ("mlflow", "sqlalchemy", "alembic")}
+LOGGERS = tuple(NEEDS)
 
 
-def open_loggers(names: Sequence[str], folder: Path) -> list[Logger]:
-    """Open loggers for a run.
-
-    Args:
-        names: of `LOGGERS`. TensorBoard writes to `tensorboard/` in the run's folder; MLflow to
-            the server or folder that `MLFLOW_TRACKING_URI` names, as it always does.
-        folder: the run's folder, whose name becomes the run's name.
+def check_loggers(names: Sequence[str]) -> None:
+    """Refuse loggers that are not known or not installed.
 
     Raises:
         UsageError: there is no such logger.
@@ -26,12 +23,25 @@ def open_loggers(names: Sequence[str], folder: Path) -> list[Logger]:
     for name in names:
         if name not in LOGGERS:
             raise UsageError(f"There is no logger '{name}': choose from {', '.join(LOGGERS)}.")
-        if find_spec(name) is None:
+        if any(find_spec(package) is None for package in NEEDS[name]):
             raise MissingExtra(f"--logger {name}", name)
+
+
+def open_loggers(names: Sequence[str], folder: Path) -> list[Logger]:
+    """Open loggers for a run.
+
+    Args:
+        names: of `LOGGERS`. TensorBoard writes to `tensorboard/` in the run's folder; MLflow to
+            the server or database that `MLFLOW_TRACKING_URI` names, else to `mlflow.db` beside the
+            run's folder.
+        folder: the run's folder, whose name becomes the run's name.
+    """
     return [_open(name, folder) for name in dict.fromkeys(names)]
 
 
 def _open(name: str, folder: Path) -> Logger:
     if name == "tensorboard":
         return TensorBoardLogger(folder, name=None, version="tensorboard")
-    return MLFlowLogger(experiment_name="tumorscope", run_name=folder.name)
+    beside = f"sqlite:///{folder.resolve().parent / 'mlflow.db'}"
+    uri = os.environ.get("MLFLOW_TRACKING_URI", beside)
+    return MLFlowLogger(experiment_name="tumorscope", run_name=folder.name, tracking_uri=uri)

@@ -1,0 +1,37 @@
+"""The command line: parse, call, print. Whatever takes long to import is imported in commands."""
+
+import os
+import sys
+import traceback
+import warnings
+
+import typer
+
+from tumorscope.cli import data, models, use  # noqa: F401  (each adds its verbs)
+from tumorscope.cli.app import WALK, app
+from tumorscope.errors import TumorscopeError
+
+__all__ = ["WALK", "app", "main"]
+
+
+def main() -> None:
+    """Run the command line: a user's mistake ends in one sentence and exit code 2."""
+    warnings.filterwarnings("ignore", module="PIL")  # odd metadata; the pixels decide
+    try:
+        app()
+    except TumorscopeError as error:
+        _end(error, str(error), error.exit_code)
+    except KeyboardInterrupt as error:
+        _end(error, "Stopped.", 130)
+    except MemoryError as error:
+        _end(error, "Out of memory: lower image_size or batch_size.", 2)
+    except BrokenPipeError:  # the reader of our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _end(error: BaseException, sentence: str, exit_code: int) -> None:
+    if os.environ.get("TUMORSCOPE_DEBUG"):
+        traceback.print_exception(error)
+    typer.echo(f"tumorscope: {sentence}", err=True)
+    sys.exit(exit_code)

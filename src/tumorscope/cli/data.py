@@ -1,0 +1,141 @@
+"""Verbs that look at data: audit, split, lineage, datasets."""
+
+import json
+from textwrap import fill
+from typing import Annotated
+
+import typer
+
+from tumorscope.cli.app import app
+from tumorscope.cli.options import AsJson, Data, Debug, KeepTest, Quietly
+from tumorscope.errors import TumorscopeError
+
+
+@app.command()
+def audit(
+    data: Data,
+    out: Annotated[
+        str | None, typer.Option(help="Where to write.", show_default="audits/<data>")
+    ] = None,
+    fail_on: Annotated[
+        str | None, typer.Option(help="Exit with 1 on a finding this severe: warning or error.")
+    ] = None,
+    quiet: Quietly = False,
+    as_json: AsJson = False,
+    debug: Debug = False,  # noqa: ARG001 (its callback does the work)
+) -> None:
+    """Look for leaks, copies, wrong labels and shortcuts before anything is trained."""
+    import tumorscope  # noqa: PLC0415
+    from tumorscope.terminal import show, terminal_progress  # noqa: PLC0415
+
+    if fail_on not in (None, "warning", "error"):
+        raise TumorscopeError(f"--fail-on {fail_on}: choose warning or error.")
+    made = tumorscope.audit(data=data, out=out, progress=terminal_progress(quiet=quiet))
+    if as_json:
+        show(made.numbers.model_dump_json(indent=2))
+    else:
+        for finding in made.numbers.findings:
+            word = finding.severity if finding.status == "found" else finding.status
+            show(f"{finding.code} {word}: {finding.title}\n    {finding.sentence}")
+        show(f"\nReport:  {made.folder / 'audit.html'}")
+    levels = {"warning": ("warning", "error"), "error": ("error",)}
+    if fail_on and made.numbers.worst() in levels[fail_on]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def split(
+    data: Data,
+    out: Annotated[str, typer.Option(help="The partition file to write.")] = "partition.csv",
+    folds: Annotated[int | None, typer.Option(help="Draw folds instead of parts.")] = None,
+    val: Annotated[float, typer.Option(help="Share of the validation part.")] = 0.15,
+    test: Annotated[float, typer.Option(help="Share of the test part.")] = 0.15,
+    keep_test: KeepTest = False,
+    seed: Annotated[int, typer.Option(help="Where all randomness comes from.")] = 0,
+    patients: Annotated[bool, typer.Option(help="Keep a given patient whole.")] = True,
+    lineage: Annotated[bool, typer.Option(help="Keep a recovered patient whole.")] = True,
+    copies: Annotated[bool, typer.Option(help="Keep copies together.")] = True,
+    series: Annotated[bool, typer.Option(help="Keep neighbours in a series together.")] = True,
+    quiet: Quietly = False,
+    debug: Debug = False,  # noqa: ARG001 (its callback does the work)
+) -> None:
+    """Divide a data set so that nothing leaks from training into test."""
+    import tumorscope  # noqa: PLC0415
+    from tumorscope.terminal import show, show_table, terminal_progress  # noqa: PLC0415
+
+    off = {"patients": patients, "lineage": lineage, "copies": copies, "series": series}
+    made = tumorscope.split(
+        data=data,
+        out=out,
+        folds=folds,
+        validation_share=val,
+        test_share=test,
+        keep_test=keep_test,
+        seed=seed,
+        switched_off=[name for name, on in off.items() if not on],
+        progress=terminal_progress(quiet=quiet),
+    )
+    show(made.note)
+    show_table(("part", "images"), [(name, str(n)) for name, n in made.counts.items()])
+    show(f"{made.groups} groups, none divided; class shares stray by at most {made.stray:.1%}.")
+    show(f"\nTrain on it:  tumorscope train {data} --partition {made.path}")
+
+
+lineage_app = typer.Typer(help="Tables of known sets, which recover lost patients.")
+app.add_typer(lineage_app, name="lineage", no_args_is_help=True)
+
+
+@lineage_app.command("add")
+def lineage_add(
+    name: Annotated[str, typer.Argument(help="How to call the set.")],
+    manifest: Annotated[str, typer.Argument(help="Its manifest CSV, with patient_id.")],
+    quiet: Quietly = False,
+    debug: Debug = False,  # noqa: ARG001 (its callback does the work)
+) -> None:
+    """Add a set of your own, so that audits recognise its slices."""
+    import tumorscope  # noqa: PLC0415
+    from tumorscope.terminal import show, terminal_progress  # noqa: PLC0415
+
+    path = tumorscope.add_lineage(name, manifest, progress=terminal_progress(quiet=quiet))
+    show(f"Later audits recognise slices of '{name}'. The table: {path}")
+
+
+datasets_app = typer.Typer(
+    help="The public sets that the recipes were made for.", invoke_without_command=True
+)
+app.add_typer(datasets_app, name="datasets")
+
+
+@datasets_app.callback()
+def datasets(context: typer.Context, as_json: AsJson = False) -> None:
+    """List the public sets that the recipes were made for."""
+    if context.invoked_subcommand is not None:
+        return
+    from tumorscope.catalogue import known_sets  # noqa: PLC0415
+    from tumorscope.terminal import show, show_table  # noqa: PLC0415
+
+    known = known_sets()
+    if as_json:
+        show(json.dumps([one.model_dump(mode="json") for one in known], indent=2))
+        return
+    show_table(
+        ("set", "images", "classes", "licence"),
+        [(one.name, str(one.images), ", ".join(one.classes), one.licence) for one in known],
+    )
+    for one in known:
+        text = f"{one.title} ({one.source}). {one.defects} For {', '.join(one.recipes)}."
+        show(fill(f"{one.name}: {text}", 80, initial_indent="\n", subsequent_indent="    "))
+    show("\nGet one:  tumorscope datasets fetch NAME")
+
+
+@datasets_app.command("fetch")
+def datasets_fetch(
+    name: Annotated[str, typer.Argument(help="A set of the list.")],
+    debug: Debug = False,  # noqa: ARG001 (its callback does the work)
+) -> None:
+    """Bring a set into the user's cache with kagglehub."""
+    import tumorscope  # noqa: PLC0415
+    from tumorscope.terminal import show  # noqa: PLC0415
+
+    folder = tumorscope.fetch_set(name)
+    show(f"{folder}\n\nLook at it first:  tumorscope audit {folder}")
