@@ -48,25 +48,45 @@ def test_confusion_shows_counts_and_row_percentages() -> None:
     assert [t.get_text() for t in axes.get_yticklabels()] == ["yes", "no"]
 
 
-def test_curves_mark_the_kept_epoch() -> None:
-    """Both panels hold training, validation and a line at the epoch that was kept."""
-    history = [
+def history_of(*stages: float) -> list[dict[str, float]]:
+    """Scores of as many epochs, each of a stage."""
+    return [
         {
             "epoch": float(n),
+            "stage": stage,
             "train_loss": 1 / n,
             "validation_loss": 1.2 / n,
             "train_accuracy": 1 - 1 / (n + 1),
             "validation_accuracy": 0.9 - 1 / (n + 1),
         }
-        for n in (1, 2, 3)
+        for n, stage in enumerate(stages, 1)
     ]
-    figure = figures.curves(history, kept=2)
+
+
+def test_curves_mark_the_kept_epoch() -> None:
+    """Both panels hold training, validation and a line at the epoch that was kept."""
+    figure = figures.curves(history_of(0, 0, 0), kept=2)
     assert "kept: epoch 2" in texts(figure)
     for axes in figure.axes:
         train, validation, kept = axes.get_lines()
         assert np.asarray(kept.get_xdata()).tolist() == [2, 2]
         assert np.size(train.get_xdata()) == np.size(validation.get_xdata()) == 3
     assert np.asarray(figure.axes[0].get_lines()[0].get_ydata())[0] == pytest.approx(1.0)
+
+
+def test_curves_mark_the_border_between_stages() -> None:
+    """A line between the last epoch of one stage and the first of the next, named in the legend."""
+    figure = figures.curves(history_of(0, 0, 1, 1), kept=4)
+    assert "next stage" in texts(figure)
+    for axes in figure.axes:
+        assert np.asarray(axes.get_lines()[3].get_xdata()).tolist() == [2.5, 2.5]
+
+
+def test_compared_curves_name_every_run() -> None:
+    """One line a run in both panels."""
+    figure = figures.compared_curves({"runs/a": history_of(0, 0), "runs/b": history_of(0, 0, 0)})
+    assert {"runs/a", "runs/b"} <= set(texts(figure))
+    assert [len(axes.get_lines()) for axes in figure.axes] == [2, 2]
 
 
 def test_grid_marks_wrong_answers() -> None:

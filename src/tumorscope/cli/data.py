@@ -124,7 +124,9 @@ def datasets(context: typer.Context, as_json: AsJson = False) -> None:
     )
     for one in known:
         text = f"{one.title} ({one.source}). {one.defects} For {', '.join(one.recipes)}."
-        show(fill(f"{one.name}: {text}", 80, initial_indent="\n", subsequent_indent="    "))
+        show(
+            "\n" + fill(f"{one.name}: {text}", 80, subsequent_indent="    ", break_on_hyphens=False)
+        )
     show("\nGet one:  tumorscope datasets fetch NAME")
 
 
