@@ -1,14 +1,21 @@
 """Partitions: groups stay whole, classes in proportion, published parts as published."""
 
 from collections import Counter, defaultdict
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from tumorscope.errors import DataError
+from tumorscope.layouts import read_manifest
 from tumorscope.partition import balance, fold_partition, make_folds, make_partition
+from tumorscope.prepare import cautions
 from tumorscope.records import PARTS, Part, Partition, Row
+from tumorscope.store import open_store
+from tumorscope.survey import Survey
 
 Sizes = st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 30)), min_size=12, max_size=80)
 
@@ -189,3 +196,21 @@ def test_large_sets_are_quick() -> None:
     """200,000 rows are split in seconds."""
     found = alone(rows_of(a=120_000, b=80_000))
     assert Counter(found.parts) == {"train": 140_000, "validation": 30_000, "test": 30_000}
+
+
+def test_what_weakens_a_partition_is_said(tmp_path: Path) -> None:
+    """Patients known for some images only, or with two classes, and folds without a class."""
+    generator = np.random.default_rng(0)
+    lines = ["image,label,patient_id,fold"]
+    for n in range(8):
+        Image.fromarray(generator.integers(0, 256, (20, 20), np.uint8)).save(tmp_path / f"{n}.png")
+        label, fold = "ab"[n % 2], 1 if n % 2 or n < 4 else 2
+        lines.append(f"{n}.png,{label},{'p1' if n < 3 else ''},{fold}")
+    table = tmp_path / "slices.csv"
+    table.write_text("\n".join(lines) + "\n")
+    survey = Survey(open_store(read_manifest(table), 32), tables=[])
+    found = cautions(survey, [row.fold for row in survey.rows])
+    assert found[0].startswith("5 of 8 images have no patient")
+    assert found[1].startswith("Images of more than one class: 1 of 1 patients (first: p1)")
+    assert found[2].startswith("Fold 2 has no image of b")
+    assert len(found) == 3

@@ -1,6 +1,7 @@
 """Audit and split: what happens to a data set before anything is trained on it."""
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -92,6 +93,46 @@ def choose_partition(survey: Survey, recipe: Recipe, choice: Choice) -> Partitio
         validation_share=recipe.validation_share,
         test_share=recipe.test_share,
     )
+
+
+def cautions(survey: Survey, folds: Sequence[int | None] = ()) -> list[str]:
+    """Say what about patients and folds makes a partition weaker than it looks.
+
+    Args:
+        survey: the data set.
+        folds: the fold of each row, where there are folds.
+
+    Returns:
+        A sentence for each: patients that are known for some images only, patients with images of
+        two classes, folds without a class.
+    """
+    sentences = []
+    rows = survey.rows
+    unknown = sum(row.patient_id is None for row in rows)
+    if 0 < unknown < len(rows):
+        sentences.append(
+            f"{unknown} of {len(rows)} images have no patient: only copies, series and known "
+            "public sets hold them together."
+        )
+    classes: dict[str, set[str]] = defaultdict(set)
+    for row, patient in zip(rows, survey.patients, strict=True):
+        if patient is not None:
+            classes[patient].add(row.label)
+    mixed = sorted(patient for patient, labels in classes.items() if len(labels) > 1)
+    if mixed:
+        sentences.append(
+            f"Images of more than one class: {len(mixed)} of {len(classes)} patients (first: "
+            f"{mixed[0]}); look at their labels with 'tumorscope audit'."
+        )
+    for fold in sorted({fold for fold in folds if fold is not None}):
+        present = {row.label for row, own in zip(rows, folds, strict=True) if own == fold}
+        missing = [name for name in survey.classes if name not in present]
+        if missing:
+            sentences.append(
+                f"Fold {fold} has no image of {', '.join(missing)}: scores of that class are not "
+                "defined there."
+            )
+    return sentences
 
 
 def _mode(survey: Survey, recipe: Recipe, choice: Choice) -> Mode:
@@ -189,6 +230,7 @@ class SplitMade:
         counts: images in each part or fold.
         groups: how many groups there are.
         stray: how far a class's share in a part strays from its share in all at most, in [0, 1].
+        cautions: what makes it weaker than it looks, a sentence each.
     """
 
     path: Path
@@ -196,6 +238,7 @@ class SplitMade:
     counts: dict[str, int]
     groups: int
     stray: float
+    cautions: tuple[str, ...] = ()
 
 
 def split(
@@ -236,6 +279,7 @@ def split(
     if folds is not None:
         numbers = make_folds(survey.rows, groups, folds=folds, seed=seed)
         note = f"{folds} folds were drawn from groups of images that belong together."
+        weak = cautions(survey, numbers)
         counts = {f"fold {n}": numbers.count(n) for n in range(1, folds + 1)}
         places: list[int] | list[Part] = numbers
         stray = balance(labels, numbers)
@@ -249,6 +293,7 @@ def split(
             test_share=test_share,
         )
         note, stray = found.note, balance(labels, found.parts)
+        weak = cautions(survey)
         counts = {part: found.parts.count(part) for part in (*PARTS, "out")}
         places = list(found.parts)
     settings = {
@@ -263,7 +308,7 @@ def split(
         path.parent.mkdir(parents=True, exist_ok=True)
     names = [f"g{group}" for group in groups]
     write_partition_file(path, store, names, survey.patients, places, settings=settings, note=note)
-    return SplitMade(path, note, counts, len(set(names)), stray)
+    return SplitMade(path, note, counts, len(set(names)), stray, tuple(weak))
 
 
 def _refuse_split(path: Path, data: Path, folds: int | None, keep_test: bool) -> None:

@@ -98,12 +98,14 @@ def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
 
 
 def paired_gain(
-    first: NDArray[np.bool_], second: NDArray[np.bool_], groups: Sequence[object]
+    first: NDArray[np.bool_] | NDArray[np.float64],
+    second: NDArray[np.bool_] | NDArray[np.float64],
+    groups: Sequence[object],
 ) -> tuple[float, Interval | None]:
     """Return how much more often the second model is right, with its 95 % interval over groups.
 
     Args:
-        first: whether the first model is right, bool, shape (n,).
+        first: whether the first model is right, or how often over seeds, in [0, 1], shape (n,).
         second: the same of the second, on the same images.
         groups: what belongs together, one an image.
 

@@ -189,7 +189,12 @@ def _chosen(options: Options) -> Recipe:
 def _prepare(recipe: Recipe, options: Options) -> _Job:
     """Refuse what cannot work before the first image is read; then read and divide the data."""
     from tumorscope.model import build_trunk, check_stages  # noqa: PLC0415 (imports PyTorch)
-    from tumorscope.prepare import Choice, choose_partition, read_store  # noqa: PLC0415 (SciPy)
+    from tumorscope.prepare import (  # noqa: PLC0415 (imports SciPy)
+        Choice,
+        cautions,
+        choose_partition,
+        read_store,
+    )
     from tumorscope.survey import Survey  # noqa: PLC0415
     from tumorscope.training import check_loggers, resolve_device  # noqa: PLC0415
 
@@ -207,7 +212,11 @@ def _prepare(recipe: Recipe, options: Options) -> _Job:
     trunk = build_trunk(recipe)
     check_stages(recipe, trunk)
     store = read_store(place, recipe, progress, strict=options.get("strict", False))
-    found = choose_partition(Survey(store), recipe, choice)
+    survey = Survey(store)
+    found = choose_partition(survey, recipe, choice)
+    folds = [row.fold for row in survey.rows] if choice.test_fold is not None else ()
+    for sentence in cautions(survey, folds):
+        progress.say(f"Mind: {sentence}")
     counts = ", ".join(f"{len(found.where(part))} {part}" for part in PARTS)
     progress.say(f"{found.note} {counts}.")
     return _Job(store, found, trunk, place, device, loggers, progress)

@@ -78,6 +78,8 @@ def split(
     show(made.note)
     show_table(("part", "images"), [(name, str(n)) for name, n in made.counts.items()])
     show(f"{made.groups} groups, none divided; class shares stray by at most {made.stray:.1%}.")
+    for sentence in made.cautions:
+        show(f"Mind: {sentence}")
     show(f"\nTrain on it:  tumorscope train {data} --partition {made.path}")
 
 

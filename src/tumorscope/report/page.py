@@ -81,7 +81,11 @@ def _tile_groups(
             "Drawn at random. Wrong answers are framed and marked ✗; boxes are those of the data.",
             test,
         ),
-        ("Validation images", "Drawn at random; these chose the kept epoch.", validation),
+        (
+            "Validation images",
+            "Drawn at random from the part that training was watched on.",
+            validation,
+        ),
         ("Samples of each class", "Drawn at random.", [tile for row in samples for tile in row]),
     ]
 
