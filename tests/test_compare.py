@@ -11,6 +11,7 @@ import tumorscope
 from tests.conftest import TINY, Command
 from tumorscope.errors import UsageError
 from tumorscope.files import read_csv
+from tumorscope.recipe import load_recipe
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +35,9 @@ def test_seeds_share_their_parts_and_differ_otherwise(series: tumorscope.Series)
     assert [first.name, second.name] == ["seed-4", "seed-5"]
     assert (first / "partition.csv").read_bytes() == (second / "partition.csv").read_bytes()
     assert (first / "metrics.csv").read_bytes() != (second / "metrics.csv").read_bytes()
+    for run in series.runs:  # a seed in the series trains as it would alone, first weights included
+        began = load_recipe(run.folder / "recipe.yaml")
+        assert began.seed == int(run.folder.name.removeprefix("seed-"))
     kept = json.loads((series.folder / "seeds.json").read_text())
     values = [run.results.accuracy.value for run in series.runs]
     assert kept["scores"]["accuracy"]["values"] == values

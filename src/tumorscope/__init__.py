@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from tumorscope.catalogue import fetch_set
     from tumorscope.predict import Predictor
     from tumorscope.prepare import add_lineage, audit, split
-    from tumorscope.walk import Run, Series, compare, demo, evaluate, train, train_seeds
+    from tumorscope.several import Series, compare, train_seeds
+    from tumorscope.walk import Run, demo, evaluate, train
 
 __all__ = [
     "Predictor",
@@ -41,16 +42,16 @@ __all__ = [
 _HOMES = {
     "Predictor": "tumorscope.predict",
     "Run": "tumorscope.walk",
-    "Series": "tumorscope.walk",
+    "Series": "tumorscope.several",
     "add_lineage": "tumorscope.prepare",
     "audit": "tumorscope.prepare",
-    "compare": "tumorscope.walk",
+    "compare": "tumorscope.several",
     "demo": "tumorscope.walk",
     "evaluate": "tumorscope.walk",
     "fetch_set": "tumorscope.catalogue",
     "split": "tumorscope.prepare",
     "train": "tumorscope.walk",
-    "train_seeds": "tumorscope.walk",
+    "train_seeds": "tumorscope.several",
 }
 
 

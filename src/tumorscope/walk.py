@@ -1,11 +1,10 @@
 """The stages put together: what the command line and the public names call."""
 
 from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Required, TypedDict, Unpack
+from typing import Required, TypedDict, Unpack
 
 from tumorscope.errors import DataError, MissingExtra, UsageError
 from tumorscope.files import explained, write_text
@@ -14,21 +13,19 @@ from tumorscope.predict import Predictor
 from tumorscope.progress import Progress, Quiet
 from tumorscope.recipe import Recipe, load_recipe
 from tumorscope.records import PARTS, Part, Partition
-from tumorscope.results import Results, SeedSummary
+from tumorscope.results import Results
 from tumorscope.run import (
     RECIPE,
     RESULTS,
     check_data,
     check_resumable,
     create_run,
-    is_run,
     next_run,
     read_environment,
     read_history,
     read_results,
     read_run_partition,
     refuse_folder,
-    refuse_series,
     write_predictions,
 )
 from tumorscope.store import MIDDLE, Store, open_store
@@ -39,10 +36,6 @@ DEMO_SETTINGS = (
     *("weight_averaging=0.95", "augment.rotation=10", "augment.vertical_flip=0"),
 )
 PLANTED = 8  # copies that the demo hides for the audit to find
-
-
-if TYPE_CHECKING:
-    from tumorscope.comparison import Comparison
 
 
 @dataclass(frozen=True)
@@ -56,21 +49,6 @@ class Run:
 
     folder: Path
     results: Results
-
-
-@dataclass(frozen=True)
-class Series:
-    """Trainings of one recipe that differ in nothing but the seed.
-
-    Attributes:
-        folder: where each has its folder, and `seeds.json`.
-        runs: one a seed.
-        summary: means and spreads, as in `seeds.json`.
-    """
-
-    folder: Path
-    runs: tuple[Run, ...]
-    summary: SeedSummary
 
 
 class Options(TypedDict, total=False):
@@ -115,78 +93,59 @@ def train(**options: Unpack[Options]) -> Run:
         TumorscopeError: something cannot be used; the message says what, and what to do.
     """
     require_training("tumorscope train")
-    _refuse_unknown(options)
+    refuse_unknown(options)
     resume = options.get("resume", False)
-    chosen, place = _chosen(options), Path(options["data"])
+    chosen, place = chosen_recipe(options), Path(options["data"])
     out = options.get("out")
-    folder = Path(out) if out else next_run(f"{_stem(place)}-{chosen.name}", resume=resume)
+    folder = Path(out) if out else next_run(f"{stem_of(place)}-{chosen.name}", resume=resume)
     refuse_folder(folder, place, overwrite=options.get("overwrite", False), resume=resume)
-    return _train_one(_prepare(chosen, options), chosen, folder, resume=resume)
+    return train_one(prepare_job(chosen, options), chosen, folder, resume=resume)
 
 
-def _refuse_unknown(options: Options) -> None:
+def refuse_unknown(options: Options) -> None:
+    """Refuse a misspelt argument, as Python itself does where the arguments are spelt out.
+
+    Raises:
+        TypeError: the message names it.
+    """
     for name in options.keys() - Options.__annotations__.keys():
         raise TypeError(f"a training has no option '{name}'")
 
 
-def train_seeds(*, seeds: int, **options: Unpack[Options]) -> Series:
-    """Train a recipe with several seeds on the same parts, to see how far chance alone goes.
-
-    The recipe's seed draws the parts and is the first of the seeds; the others count on from it.
-    Each training goes into a folder of its own, `seed-<n>`; with `resume`, finished ones are kept.
-
-    Args:
-        seeds: how many.
-        **options: as in `train`.
-
-    Raises:
-        TumorscopeError: as `train`.
-    """
-    require_training("tumorscope train")
-    from tumorscope.spread import summarize_seeds  # noqa: PLC0415
-
-    if seeds < 2:
-        raise UsageError(f"--seeds {seeds} shows no spread: ask for two or more.")
-    _refuse_unknown(options)
-    resume = options.get("resume", False)
-    chosen, place = _chosen(options), Path(options["data"])
-    out = options.get("out")
-    folder = Path(out) if out else next_run(f"{_stem(place)}-{chosen.name}-seeds", resume=resume)
-    folders = [folder / f"seed-{chosen.seed + n}" for n in range(seeds)]
-    refuse_series(folder, folders, place, overwrite=options.get("overwrite", False), resume=resume)
-    job = _prepare(chosen, options)
-    runs = []
-    for number, inner in enumerate(folders):
-        seeded = chosen.model_copy(update={"seed": chosen.seed + number})
-        job.progress.say(f"seed {seeded.seed}, {number + 1} of {seeds}")
-        runs.append(_train_one(job, seeded, inner, resume=resume and is_run(inner)))
-    used = range(chosen.seed, chosen.seed + seeds)
-    summary = summarize_seeds(used, [run.results for run in runs])
-    write_text(folder / "seeds.json", summary.model_dump_json(indent=2) + "\n")
-    return Series(folder, tuple(runs), summary)
-
-
 @dataclass(frozen=True)
-class _Job:
-    """What a training starts from, the same for all seeds."""
+class Job:
+    """What trainings on the same parts start from.
+
+    Attributes:
+        store: the images.
+        found: which of them form which part.
+        place: where the data is.
+        device: `cpu`, `cuda` or `mps`.
+        loggers: where each epoch's scores go beside `metrics.csv`.
+        progress: where to report.
+    """
 
     store: Store
     found: Partition
-    trunk: Any
     place: Path
     device: str
     loggers: Sequence[str]
     progress: Progress
 
 
-def _chosen(options: Options) -> Recipe:
+def chosen_recipe(options: Options) -> Recipe:
+    """Return the recipe that a training was given, with its fields changed as asked.
+
+    Raises:
+        RecipeError: there is no such recipe, or no such field.
+    """
     recipe = options.get("recipe", "resnet18")
     if isinstance(recipe, Recipe):
         return recipe
     return load_recipe(recipe, options.get("overrides", ()))
 
 
-def _prepare(recipe: Recipe, options: Options) -> _Job:
+def prepare_job(recipe: Recipe, options: Options) -> Job:
     """Refuse what cannot work before the first image is read; then read and divide the data."""
     from tumorscope.model import build_trunk, check_stages  # noqa: PLC0415 (imports PyTorch)
     from tumorscope.prepare import (  # noqa: PLC0415 (imports SciPy)
@@ -209,8 +168,7 @@ def _prepare(recipe: Recipe, options: Options) -> _Job:
     choice.check()
     device = resolve_device(options.get("device", "auto"))
     check_loggers(loggers)
-    trunk = build_trunk(recipe)
-    check_stages(recipe, trunk)
+    check_stages(recipe, build_trunk(recipe))
     store = read_store(place, recipe, progress, strict=options.get("strict", False))
     survey = Survey(store)
     found = choose_partition(survey, recipe, choice)
@@ -219,10 +177,10 @@ def _prepare(recipe: Recipe, options: Options) -> _Job:
         progress.say(f"Mind: {sentence}")
     counts = ", ".join(f"{len(found.where(part))} {part}" for part in PARTS)
     progress.say(f"{found.note} {counts}.")
-    return _Job(store, found, trunk, place, device, loggers, progress)
+    return Job(store, found, place, device, loggers, progress)
 
 
-def _train_one(job: _Job, recipe: Recipe, folder: Path, *, resume: bool) -> Run:
+def train_one(job: Job, recipe: Recipe, folder: Path, *, resume: bool) -> Run:
     """Train once on what was prepared, from a new folder or one to go on with, to its report."""
     from tumorscope.evaluation import class_numbers  # noqa: PLC0415 (imports scikit-learn)
     from tumorscope.export import export_bundle  # noqa: PLC0415 (imports PyTorch)
@@ -237,7 +195,7 @@ def _train_one(job: _Job, recipe: Recipe, folder: Path, *, resume: bool) -> Run:
         create_run(folder, recipe, store, found, job.device, job.place)
         write_exploration(folder, store, found, recipe)
     fitted = fit(
-        build_classifier(recipe, len(store.manifest.classes), deepcopy(job.trunk)),
+        build_classifier(recipe, len(store.manifest.classes)),
         store,
         class_numbers(store),
         found,
@@ -252,7 +210,8 @@ def _train_one(job: _Job, recipe: Recipe, folder: Path, *, resume: bool) -> Run:
     return Run(folder, read_results(folder))
 
 
-def _stem(data: Path) -> str:
+def stem_of(data: Path) -> str:
+    """Return how a run on this data is called."""
     return data.resolve().stem if data.suffix else data.resolve().name
 
 
@@ -290,44 +249,6 @@ def _split_note(folder: Path) -> tuple[str, str]:
     raise DataError(
         f"{folder} was not trained to its end: go on with 'tumorscope train … --resume'."
     )
-
-
-@dataclass(frozen=True)
-class Compared:
-    """A finished comparison.
-
-    Attributes:
-        figure: the file with the curves.
-        numbers: the scores and paired tests.
-    """
-
-    figure: Path
-    numbers: "Comparison"
-
-
-def compare(*, runs: Sequence[str | Path], out: str | Path = "comparison.png") -> Compared:
-    """Put finished trainings side by side and draw their curves in one figure.
-
-    Args:
-        runs: their folders.
-        out: the PNG to write.
-
-    Raises:
-        TumorscopeError: a folder is no finished training, or the figure cannot be written.
-    """
-    require_training("tumorscope compare")
-    from tumorscope.comparison import compare_runs  # noqa: PLC0415 (imports SciPy)
-    from tumorscope.report.figures import compared_curves, write_figure  # noqa: PLC0415
-
-    folders, path = [Path(run) for run in runs], Path(out)
-    if path.suffix != ".png":
-        raise UsageError(f"{path} does not end in .png: the figure is a PNG file.")
-    numbers = compare_runs(folders)
-    histories = {str(folder): read_history(folder) for folder in folders}
-    with explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    write_figure(path, compared_curves(histories))
-    return Compared(path, numbers)
 
 
 def _evaluate_into(folder: Path, store: Store, found: Partition, progress: Progress) -> None:

@@ -12,7 +12,8 @@ from tumorscope.cli.options import AsJson, Data, Debug, KeepTest, Quietly
 if TYPE_CHECKING:
     from tumorscope.comparison import Pair
     from tumorscope.results import Results, Score
-    from tumorscope.walk import Options, Run, Series
+    from tumorscope.several import Series
+    from tumorscope.walk import Options, Run
 
 
 @app.command()

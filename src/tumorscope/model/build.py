@@ -20,18 +20,17 @@ from tumorscope.recipe import Recipe
 OWN = "cnn"  # the backbone that is not timm's
 
 
-def build_classifier(recipe: Recipe, classes: int, trunk: nn.Module | None = None) -> Classifier:
+def build_classifier(recipe: Recipe, classes: int) -> Classifier:
     """Build the network of a recipe; its first weights follow from the recipe's seed.
 
     Args:
         recipe: what to build.
         classes: how many classes it tells apart.
-        trunk: what `build_trunk` made of the recipe, where that was done before.
 
     Raises:
         RecipeError: as `build_trunk`.
     """
-    trunk = build_trunk(recipe) if trunk is None else trunk
+    trunk = build_trunk(recipe)
     torch.manual_seed(recipe.seed)
     return Classifier(trunk, build_head(recipe, features_of(trunk), classes), recipe)
 
