@@ -35,7 +35,7 @@ def test_seeds_share_their_parts_and_differ_otherwise(series: tumorscope.Series)
     assert [first.name, second.name] == ["seed-4", "seed-5"]
     assert (first / "partition.csv").read_bytes() == (second / "partition.csv").read_bytes()
     assert (first / "metrics.csv").read_bytes() != (second / "metrics.csv").read_bytes()
-    for run in series.runs:  # a seed in the series trains as it would alone, first weights included
+    for run in series.runs:
         began = load_recipe(run.folder / "recipe.yaml")
         assert began.seed == int(run.folder.name.removeprefix("seed-"))
     kept = json.loads((series.folder / "seeds.json").read_text())
