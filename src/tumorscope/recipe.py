@@ -77,6 +77,9 @@ class Stage(Strict):
             30 % and down to zero, these batch by batch; `plateau`, times `plateau_factor` whenever
             the validation loss has not fallen for more than `plateau_patience` epochs.
         warm_up: epochs over which the rate rises from zero.
+        views: how many augmented views of each image there are, epoch after epoch in turn; the
+            first is the plain image. Where the front of the network is frozen, its outputs are
+            then computed once for each view. Unless given, every epoch draws a new view.
         patience: end the stage when the validation loss has not fallen by more than `min_delta`
             for so many epochs; never unless given.
     """
@@ -90,6 +93,7 @@ class Stage(Strict):
     plateau_patience: Annotated[int, Field(ge=0)] = 3
     plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
     warm_up: Annotated[float, Field(ge=0)] = 0
+    views: Annotated[int, Field(ge=1)] | None = None
     patience: Annotated[int, Field(ge=1)] | None = None
     min_delta: Annotated[float, Field(ge=0)] = 0
 
@@ -120,6 +124,9 @@ class Recipe(Strict):
         flip_averaging: average the probabilities of each image and its mirror image.
         keep: which epoch's weights are kept: the best validation `accuracy`, the least validation
             `loss`, or the `last`.
+        cache_limit: gigabytes of disk that the outputs of a frozen front may take; above it they
+            are computed anew each epoch.
+        cache_precision: `half` or `single` precision of these outputs on the disk.
         validation_share, test_share: how much of the data is drawn for a part that is not
             published.
         seed: where all randomness comes from.
@@ -147,6 +154,8 @@ class Recipe(Strict):
     weight_averaging: Annotated[float, Field(ge=0, lt=1)] = 0
     flip_averaging: bool = False
     keep: Literal["accuracy", "loss", "last"] = "accuracy"
+    cache_limit: Annotated[float, Field(ge=0)] = 4
+    cache_precision: Literal["half", "single"] = "half"
     validation_share: Annotated[float, Field(gt=0, lt=0.9)] = 0.15
     test_share: Annotated[float, Field(gt=0, lt=0.9)] = 0.15
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0

@@ -2,5 +2,6 @@
 
 from tumorscope.model.build import build_classifier, build_trunk, check_stages
 from tumorscope.model.classifier import Classifier
+from tumorscope.model.split import Halves, split_trunk
 
-__all__ = ["Classifier", "build_classifier", "build_trunk", "check_stages"]
+__all__ = ["Classifier", "Halves", "build_classifier", "build_trunk", "check_stages", "split_trunk"]

@@ -38,9 +38,13 @@ class Classifier(nn.Module):
         self.register_buffer("mean", mean.reshape(shape) * GREY_LEVELS, persistent=False)
         self.register_buffer("std", std.reshape(shape) * GREY_LEVELS, persistent=False)
 
+    def normalized(self, pixels: Tensor) -> Tensor:
+        """Return grey levels as the trunk takes them: three channels, normalised."""
+        return (pixels - self.mean) / self.std
+
     def embed(self, pixels: Tensor) -> Tensor:
         """Return features, float, shape (n, features), of grey levels as `forward` takes them."""
-        features: Tensor = self.trunk((pixels - self.mean) / self.std)
+        features: Tensor = self.trunk(self.normalized(pixels))
         return features
 
     def forward(self, pixels: Tensor) -> Tensor:

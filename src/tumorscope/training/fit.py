@@ -23,6 +23,7 @@ from tumorscope.records import Partition
 from tumorscope.store import Store
 from tumorscope.training.data import Slices
 from tumorscope.training.follow import Follower
+from tumorscope.training.front import front_outputs
 from tumorscope.training.keep import Epoch, Keeper
 from tumorscope.training.memory import keep_freed_memory
 from tumorscope.training.schedule import has_stalled
@@ -110,7 +111,9 @@ def fit(
             losses = keeper.losses(number)
             if len(losses) >= stage.epochs or has_stalled(stage, losses):
                 continue
-            if not losses and number > 0:
+            if losses:
+                _load_last(model, keeper.last)
+            elif number > 0:
                 _load(model, keeper.best)
             model.set_trainable(stage.train)
             keeper.stage = number
@@ -118,7 +121,10 @@ def fit(
             work = Classification(model, recipe, stage, plan, data.first_epoch)
             work.losses = losses
             checkpoint = keeper.last if losses else None
-            _run(work, data, keeper, task, checkpoint, device, loggers)
+            with front_outputs(
+                model, data, recipe, stage, keeper.last.parent, device=device, progress=progress
+            ) as work.outputs:
+                _run(work, data, keeper, task, checkpoint, device, loggers)
     _load(model, keeper.best)
     return Fitted(model.cpu().eval(), keeper.kept, keeper.history)
 
@@ -134,6 +140,13 @@ def _plan(data: Slices, store: Store, labels: NDArray[np.intp], recipe: Recipe) 
 
 def _load(model: Classifier, weights: Path) -> None:
     model.load_state_dict(load_file(weights))
+
+
+def _load_last(model: Classifier, checkpoint: Path) -> None:
+    """Give a model the weights it was stopped with; a frozen front must be what it was."""
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
+    own = {k.removeprefix("model."): v for k, v in state.items() if k.startswith("model.")}
+    model.load_state_dict(own)
 
 
 def _run(

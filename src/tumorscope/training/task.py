@@ -15,9 +15,10 @@ from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
 from tumorscope.augment import augment, draw_uniforms
-from tumorscope.model import Classifier
+from tumorscope.model import Classifier, Halves, split_trunk
 from tumorscope.recipe import Recipe, Stage
 from tumorscope.training.data import Batch
+from tumorscope.training.front import FrontOutputs, view_uniforms
 from tumorscope.training.schedule import plateau_factor, rate_factor
 
 DROPOUT = 2  # keeps the draws inside the network apart from others of the same seed and epoch
@@ -49,6 +50,7 @@ class Classification(lightning.LightningModule):
 
     Attributes:
         losses: validation loss of each epoch of this stage so far.
+        outputs: those of the frozen front, where they were computed beforehand.
     """
 
     class_weights: Tensor | None
@@ -66,7 +68,9 @@ class Classification(lightning.LightningModule):
         self.losses: list[float] = []
         self.factor = rate_factor(stage, plan.steps)
         self.plateau = 1.0
-        self.uniforms = torch.empty(0)
+        self.uniforms: Tensor | None = None
+        self.outputs: FrontOutputs | None = None
+        self._split: dict[Classifier, Halves] = {}
         weights = None if plan.class_weights is None else torch.tensor(plan.class_weights)
         self.register_buffer("class_weights", weights, persistent=False)
         self.training_loss, self.validation_loss = MeanMetric(), MeanMetric()
@@ -81,14 +85,23 @@ class Classification(lightning.LightningModule):
         return kept
 
     @property
+    def view(self) -> int:
+        """The view of this epoch, 0 the plain image, where views come in turn."""
+        return self.current_epoch % (self.stage.views or 1)
+
+    @property
     def epoch(self) -> int:
         """Epochs done before this one, those of earlier stages included."""
         return self.first_epoch + self.current_epoch
 
     def on_train_epoch_start(self) -> None:
         """Draw what the augmentation of this epoch needs, and look back at the losses."""
-        uniforms = draw_uniforms(self.recipe.seed, self.epoch, self.plan.rows)
-        self.uniforms = uniforms.to(self.device)
+        seed, rows = self.recipe.seed, self.plan.rows
+        if self.stage.views is None:
+            drawn: Tensor | None = draw_uniforms(seed, self.epoch, rows)
+        else:
+            drawn = view_uniforms(seed, self.view, rows)
+        self.uniforms = None if drawn is None else drawn.to(self.device)
         self.plateau = plateau_factor(self.stage, self.losses)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:  # noqa: ARG002
@@ -102,10 +115,7 @@ class Classification(lightning.LightningModule):
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """Return the loss of one augmented batch."""
-        pixels = augment(
-            batch.pixels.float(), self.uniforms[batch.rows], self.recipe.augment
-        ).contiguous(memory_format=torch.channels_last)
-        logits = self.model(pixels)
+        logits = self._logits(batch)
         loss = functional.cross_entropy(
             logits,
             batch.labels,
@@ -115,6 +125,28 @@ class Classification(lightning.LightningModule):
         self.training_loss.update(loss.detach(), weight=len(batch.labels))
         self.training_accuracy.update(logits.detach(), batch.labels)
         return loss
+
+    def _logits(self, batch: Batch) -> Tensor:
+        """Return the logits of one batch, augmented as this epoch does."""
+        if self.outputs is not None:
+            return self._halves(self.model).logits(self._read(batch, self.view))
+        pixels = batch.pixels.float()
+        if self.uniforms is not None:
+            pixels = augment(pixels, self.uniforms[batch.rows], self.recipe.augment)
+        found: Tensor = self.model(pixels.contiguous(memory_format=torch.channels_last))
+        return found
+
+    def _read(self, batch: Batch, view: int) -> Tensor:
+        assert self.outputs is not None
+        return self.outputs.read(batch.rows.tolist(), view).to(self.device)
+
+    def _halves(self, model: Classifier) -> Halves:
+        """Return the halves of the model that learns, or of its average."""
+        if model not in self._split:
+            halves = split_trunk(model, self.recipe.image_size)
+            assert halves is not None
+            self._split[model] = halves
+        return self._split[model]
 
     def on_train_batch_end(self, *_: Any) -> None:
         """Move the averaged weights one step."""
@@ -128,7 +160,11 @@ class Classification(lightning.LightningModule):
 
     def validation_step(self, batch: Batch, _: int) -> None:
         """Score one batch as it is."""
-        chances = self.kept_model.probabilities(batch.pixels.float())
+        if self.outputs is not None:
+            logits = self._halves(self.kept_model).logits(self._read(batch, view=0))
+            chances = logits.float().softmax(dim=1)
+        else:
+            chances = self.kept_model.probabilities(batch.pixels.float())
         loss = functional.nll_loss(chances.clamp(min=TINY).log(), batch.labels)
         self.validation_loss.update(loss, weight=len(batch.labels))
         self.validation_accuracy.update(chances, batch.labels)

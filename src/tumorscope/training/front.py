@@ -1,0 +1,166 @@
+"""What a frozen front makes of each image and view: computed once, kept on disk for a stage."""
+
+import errno
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tumorscope.augment import augment, draw_uniforms
+from tumorscope.model import Classifier, Halves, split_trunk
+from tumorscope.progress import Progress
+from tumorscope.recipe import Recipe, Stage
+from tumorscope.training.data import Slices
+
+DTYPES = {"half": np.float16, "single": np.float32}
+BATCH = 32
+GIGABYTE = 1e9
+RESERVE = 0.5  # gigabytes that are left free on the disk
+
+
+class FrontOutputs:
+    """The outputs of a frozen front for some rows of a store.
+
+    Attributes:
+        views: how many there are of a training row; a validation row has one.
+    """
+
+    def __init__(self, views: int, places: dict[int, int], values: NDArray[np.floating]) -> None:
+        self.views = views
+        self._places = places
+        self._values = values
+
+    def read(self, rows: Sequence[int], view: int) -> Tensor:
+        """Return the outputs of some rows in one view, float32, shape (n, …)."""
+        numbers = [self._places[row] + view for row in rows]
+        return torch.from_numpy(self._values[numbers]).float()
+
+
+@contextmanager
+def front_outputs(
+    model: Classifier,
+    data: Slices,
+    recipe: Recipe,
+    stage: Stage,
+    folder: Path,
+    *,
+    device: str,
+    progress: Progress,
+) -> Iterator[FrontOutputs | None]:
+    """Compute and keep the outputs of a stage's frozen front; remove them at the end.
+
+    Args:
+        model: its trainable blocks are the stage's.
+        data: the rows that train and validate.
+        recipe: its augmentation, limit and precision.
+        stage: its views.
+        folder: where a folder for the outputs is made.
+        device: where the front runs.
+        progress: where to report.
+
+    Yields:
+        The outputs; None where the stage has no views, no frozen front, too many outputs for the
+        limit or the disk, or answers averaged over mirror images.
+    """
+    place = folder / "front"
+    shutil.rmtree(place, ignore_errors=True)  # what a killed run left
+    halves = _worth_it(model, recipe, stage)
+    if halves is None or stage.views is None:
+        yield None
+        return
+    try:
+        yield _compute(halves, data, recipe, stage.views, place, device, progress)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def _worth_it(model: Classifier, recipe: Recipe, stage: Stage) -> Halves | None:
+    if stage.views is None or recipe.flip_averaging:
+        return None
+    return split_trunk(model, recipe.image_size)
+
+
+def _compute(
+    halves: Halves,
+    data: Slices,
+    recipe: Recipe,
+    views: int,
+    place: Path,
+    device: str,
+    progress: Progress,
+) -> FrontOutputs | None:
+    """Return the outputs, None where they take more than they may."""
+    wanted = [(int(row), view) for row in data.training for view in range(views)]
+    wanted += [(int(row), 0) for row in data.validation]
+    side = recipe.image_size
+    with torch.inference_mode():
+        shape = halves.front(torch.zeros(1, 1, side, side)).shape[1:]
+    dtype = DTYPES[recipe.cache_precision]
+    size = len(wanted) * shape.numel() * np.dtype(dtype).itemsize / GIGABYTE
+    place.mkdir(parents=True)
+    free = shutil.disk_usage(place).free / GIGABYTE - RESERVE
+    if size > min(recipe.cache_limit, free):
+        limit = "cache_limit" if recipe.cache_limit < free else "free space on the disk"
+        progress.say(
+            f"The outputs of the frozen layers would take {size:.1f} GB, over the "
+            f"{min(recipe.cache_limit, free):.1f} GB of {limit}: they are computed every epoch."
+        )
+        return None
+    progress.say(f"The outputs of the frozen layers take {size:.2f} GB of disk for this stage.")
+    try:
+        path = place / "outputs.npy"
+        _fill(path, halves, data, recipe, wanted, device, progress)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        progress.say("No space is left for the outputs of the frozen layers: computed every epoch.")
+        return None
+    places: dict[int, int] = {}
+    for number, (row, _) in enumerate(wanted):
+        places.setdefault(row, number)
+    return FrontOutputs(views, places, np.load(path, mmap_mode="r", allow_pickle=False))
+
+
+def _fill(
+    path: Path,
+    halves: Halves,
+    data: Slices,
+    recipe: Recipe,
+    wanted: Sequence[tuple[int, int]],
+    device: str,
+    progress: Progress,
+) -> None:
+    """Write the outputs of rows and views, in their order, as one `.npy` array."""
+    dtype = np.dtype(DTYPES[recipe.cache_precision])
+    store = data.batches.store
+    with path.open("wb") as file, progress.task("frozen layers", len(wanted)) as task:
+        for start in range(0, len(wanted), BATCH):
+            rows, views = np.array(wanted[start : start + BATCH]).T
+            pixels = torch.from_numpy(store.pixels(rows)).unsqueeze(1).to(device).float()
+            for view in np.unique(views):
+                chosen = torch.from_numpy(np.flatnonzero(views == view)).to(device)
+                drawn = view_uniforms(recipe.seed, int(view), len(store))
+                if drawn is not None:
+                    own = drawn[rows[views == view]].to(device)
+                    pixels[chosen] = augment(pixels[chosen], own, recipe.augment)
+            with torch.inference_mode():
+                found = halves.front(pixels.contiguous(memory_format=torch.channels_last))
+            values = found.contiguous().cpu().numpy().astype(dtype)
+            if start == 0:
+                header = {"descr": dtype.str, "fortran_order": False}
+                shape = (len(wanted), *values.shape[1:])
+                np.lib.format.write_array_header_1_0(file, {**header, "shape": shape})
+            file.write(values.tobytes())
+            task.advance(len(rows))
+
+
+@lru_cache(maxsize=32)
+def view_uniforms(seed: int, view: int, rows: int) -> Tensor | None:
+    """Return the random numbers of all rows for one view; None for the plain image."""
+    return draw_uniforms(seed, view, rows) if view else None
