@@ -108,7 +108,9 @@ def test_run_holds_every_output(tiny_run: tumorscope.Run) -> None:
         *("metrics.csv", "checkpoints/last.ckpt", "checkpoints/best.safetensors"),
         *("bundle/card.json", "bundle/model.onnx", "bundle/weights.safetensors"),
         *("predictions.csv", "predictions-validation.csv", "results.json", "report.html"),
-        *("figures/class_distribution.png", "figures/curves.png", "figures/confusion.png"),
+        *("figures/class_distribution.png", "figures/image_sizes.png"),
+        *("figures/grey_or_colour.png", "figures/training_samples.png"),
+        *("figures/curves.png", "figures/confusion.png"),
         *("figures/samples.png", "figures/validation_images.png", "figures/test_images.png"),
     }
 

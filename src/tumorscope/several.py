@@ -1,5 +1,6 @@
 """Several trainings: the same with other seeds, and any side by side."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,8 +108,16 @@ def compare(*, runs: Sequence[str | Path], out: str | Path = "comparison.png") -
     if path.suffix != ".png":
         raise UsageError(f"{path} does not end in .png: the figure is a PNG file.")
     numbers = compare_runs(folders)
-    histories = {str(folder): read_history(folder) for folder in folders}
+    names = _telling(folders)
+    histories = {name: read_history(folder) for name, folder in zip(names, folders, strict=True)}
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     write_figure(path, compared_curves(histories))
     return Compared(path, numbers)
+
+
+def _telling(folders: Sequence[Path]) -> list[str]:
+    """Return names for a legend: what is left of each path below the folder that holds them all."""
+    whole = [folder.resolve() for folder in folders]
+    above = Path(os.path.commonpath(whole))
+    return [path.relative_to(above).as_posix() if path != above else path.name for path in whole]

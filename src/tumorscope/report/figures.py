@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from io import BytesIO
 from itertools import cycle, pairwise
 from pathlib import Path
-from textwrap import shorten
 from typing import Any
 
 import matplotlib as mpl
@@ -92,7 +91,7 @@ def curves(history: Sequence[Mapping[str, float]], kept: int) -> Figure:
             for border in stage_borders(history):
                 axes.axvline(border, color="0.6", linestyle="-", linewidth=1)
             axes.set(xlabel="epoch", ylabel=score)
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         right.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
         lines = left.get_lines()
         names = ["training", "validation", f"kept: epoch {kept}", "next stage"][: len(lines)]
@@ -121,10 +120,9 @@ def compared_curves(histories: Mapping[str, Sequence[Mapping[str, float]]]) -> F
                     markersize=4,
                 )
                 axes.set(xlabel="epoch", ylabel=f"validation {score}")
-                axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        right.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-        names = [shorten(name, 60, placeholder="…") for name in histories]
-        figure.legend(left.get_lines(), names, loc="outside lower center", frameon=False)
+                axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        right.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=1))
+        figure.legend(left.get_lines(), list(histories), loc="outside lower center", frameon=False)
     return figure
 
 
@@ -197,6 +195,10 @@ def grid(tiles: Sequence[Tile], columns: int = 4) -> Figure:
     return figure
 
 
+def _clipped(name: str, length: int) -> str:
+    return name if len(name) <= length else f"{name[: length - 1]}…"
+
+
 def _draw_tile(axes: Axes, tile: Tile) -> None:
     axes.imshow(tile.pixels, cmap="gray", vmin=0, vmax=255)
     axes.set(xticks=[], yticks=[])
@@ -205,10 +207,10 @@ def _draw_tile(axes: Axes, tile: Tile) -> None:
         axes.add_patch(
             Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=BOX, lw=1.6)
         )
-    title = shorten(tile.actual, 26, placeholder="…")
+    title = _clipped(tile.actual, 26)
     if tile.predicted is not None:
         mark = "✗" if tile.wrong else "✓"
-        title = f"actual {title}\n{mark} {shorten(tile.predicted, 20, placeholder='…')}"
+        title = f"actual {title}\n{mark} {_clipped(tile.predicted, 20)}"
     axes.set_title(title, fontsize=9, color=WRONG if tile.wrong else "black")
     for spine in axes.spines.values():
         spine.set(
