@@ -98,6 +98,8 @@ def fit(
         OutOfMemory: the batch or the image is too large for this machine.
     """
     keep_freed_memory()
+    # Deterministic mode writes every new tensor twice: a quarter of a step on two cores.
+    torch.utils.deterministic.fill_uninitialized_memory = False
     (folder / "checkpoints").mkdir(exist_ok=True)
     data = Slices(store, labels, partition, recipe)
     keeper = Keeper(folder, recipe.keep)
