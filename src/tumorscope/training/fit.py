@@ -99,7 +99,7 @@ def fit(
     """
     keep_freed_memory()
     # Deterministic mode writes every new tensor twice: a quarter of a step on two cores.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     (folder / "checkpoints").mkdir(exist_ok=True)
     data = Slices(store, labels, partition, recipe)
     keeper = Keeper(folder, recipe.keep)
