@@ -85,20 +85,22 @@ def look_up_folds(prints: NDArray[np.float32], labels: Numbers, folds: Numbers) 
     return scores
 
 
-def file_facts(store: Store) -> NDArray[np.float64]:
-    """Return what a file says without its picture's middle, float64, shape (n, 11).
+def file_facts(store: Store, rows: Numbers) -> NDArray[np.float64]:
+    """Return what some files say without their picture's middle, float64, shape (n, 11).
 
     Width, height, bytes, bytes a pixel, colour, the means of the four edges, and format, mode,
     quantisation tables and extension as numbers.
     """
-    thumbnails = store.thumbnails.astype(np.float64)
+    thumbnails = store.thumbnails[rows]
     edges = [thumbnails[:, 0], thumbnails[:, -1], thumbnails[:, :, 0], thumbnails[:, :, -1]]
+    facts = [store.facts[row] for row in rows]
+    names = [store.manifest.rows[row].image for row in rows]
     words = [
-        (f.format, f.mode, f.tables, row.image.rpartition(".")[2])
-        for f, row in zip(store.facts, store.manifest.rows, strict=True)
+        (f.format, f.mode, f.tables, name.rpartition(".")[2])
+        for f, name in zip(facts, names, strict=True)
     ]
     numbers = [
-        (f.width, f.height, f.bytes, f.bytes / (f.width * f.height), f.colour) for f in store.facts
+        (f.width, f.height, f.bytes, f.bytes / (f.width * f.height), f.colour) for f in facts
     ]
     coded = np.stack(
         [np.unique(column, return_inverse=True)[1] for column in zip(*words, strict=True)], 1
@@ -106,13 +108,13 @@ def file_facts(store: Store) -> NDArray[np.float64]:
     return np.hstack([np.array(numbers), np.stack([e.mean(axis=1) for e in edges], 1), coded])
 
 
-def background(store: Store) -> NDArray[np.float64]:
-    """Return each image with the head blacked out, float64, shape (n, 256).
+def background(store: Store, rows: Numbers) -> NDArray[np.float64]:
+    """Return some images with the head blacked out, float64, shape (n, 256).
 
     The head is all that lies between the first and the last bright pixel of both its row and its
     column.
     """
-    images = resize_squares(store.thumbnails, 16).astype(np.float64)
+    images = resize_squares(store.thumbnails[rows], 16).astype(np.float64)
     bright = images > 0.15 * images.max(axis=(1, 2), keepdims=True)
     inside = np.ones_like(bright)
     for axis in (1, 2):
@@ -134,15 +136,15 @@ def probe(features: NDArray[np.float64], labels: Numbers, groups: Numbers) -> Pr
     holders = [len(np.unique(groups[labels == label])) for label in np.unique(labels)]
     if len(holders) < 2 or min(holders) < 3:
         return None
-    rows = _sample(len(labels))
     trees = ExtraTreesClassifier(40, min_samples_leaf=2, n_jobs=-1, random_state=0)
     folds = StratifiedGroupKFold(3, shuffle=True, random_state=0)
-    answers = cross_val_predict(trees, features[rows], labels[rows], groups=groups[rows], cv=folds)
-    share = np.bincount(labels[rows]).max() / len(rows)
-    return Probe(float((answers == labels[rows]).mean()), float(share), len(rows))
+    answers = cross_val_predict(trees, features, labels, groups=groups, cv=folds)
+    share = np.bincount(labels).max() / len(labels)
+    return Probe(float((answers == labels).mean()), float(share), len(labels))
 
 
-def _sample(count: int) -> Numbers:
+def sample(count: int) -> Numbers:
+    """Return the row numbers that a probe looks at: all, or `LARGEST` of a larger set."""
     if count <= LARGEST:
         return np.arange(count)
     return np.sort(np.random.default_rng(0).choice(count, LARGEST, replace=False))

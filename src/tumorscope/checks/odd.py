@@ -33,7 +33,7 @@ class OddOnes(Check):
         )
 
     def _cases(self, survey: Survey) -> list[tuple[int, list[str]]]:
-        deviation = survey.store.thumbnails.astype(np.float32).std(axis=(1, 2))
+        deviation = [thumbnail.std() for thumbnail in survey.store.thumbnails]
         nearest = _nearest(survey)
         cases = []
         for n, facts in enumerate(survey.store.facts):
