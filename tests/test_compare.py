@@ -5,6 +5,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import tumorscope
@@ -12,6 +13,7 @@ from tests.conftest import TINY, Command
 from tumorscope.errors import UsageError
 from tumorscope.files import read_csv
 from tumorscope.recipe import load_recipe
+from tumorscope.report import figures
 
 
 @pytest.fixture(scope="module")
@@ -129,3 +131,13 @@ def test_wrong_loggers_and_seeds_get_a_sentence(phantoms: Path, tmp_path: Path) 
         tumorscope.train_seeds(seeds=1, data=phantoms)
     with pytest.raises(TypeError, match="no option 'recipie'"):
         tumorscope.train(data=phantoms, recipie="best")  # type: ignore[call-arg]
+
+
+def test_a_legend_tells_the_runs_apart(
+    series: tumorscope.Series, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Runs are named by what their paths do not share, however long these are."""
+    drawn: list[Figure] = []
+    monkeypatch.setattr(figures, "write_figure", lambda _, figure: drawn.append(figure))
+    tumorscope.compare(runs=[run.folder for run in series.runs], out=tmp_path / "c.png")
+    assert [text.get_text() for text in drawn[0].legends[0].get_texts()] == ["seed-4", "seed-5"]

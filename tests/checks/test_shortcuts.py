@@ -5,6 +5,7 @@ from PIL import Image
 
 from tests.checks.conftest import DataFolder
 from tumorscope.checks.shortcuts import Shortcuts
+from tumorscope.controls import LARGEST, sample
 
 
 def noise(seed: int, side: int) -> Image.Image:
@@ -32,3 +33,12 @@ def test_silent_and_fires(tmp_path: object, folder: DataFolder) -> None:
     finding = Shortcuts().run(made.survey())
     assert finding.status == "found"
     assert finding.evidence[0][:2] == ("file facts", "100.0%")
+
+
+def test_a_large_set_is_sampled() -> None:
+    """All rows of a small set; of a large one so many, from all over it, none twice."""
+    assert sample(5).tolist() == [0, 1, 2, 3, 4]
+    rows = sample(10 * LARGEST)
+    assert len(np.unique(rows)) == len(rows) == LARGEST
+    assert rows.min() < LARGEST
+    assert rows.max() > 9 * LARGEST

@@ -3,6 +3,7 @@
 import numpy as np
 
 from tumorscope.checks.base import Check, Finding, found, passed, plural
+from tumorscope.controls import LARGEST
 from tumorscope.survey import Survey
 
 BLANK = 3.0  # standard deviation of grey levels, of 255
@@ -10,7 +11,6 @@ TINY = 64  # pixels
 LONG = 1.6  # sides' ratio
 COLOUR = 40  # levels between channels
 ALONE = 0.35  # correlation with the most similar other image
-LARGEST = 20_000
 
 
 class OddOnes(Check):

@@ -111,7 +111,8 @@ def _create(timm: Any, recipe: Recipe, *, pretrained: bool) -> nn.Module:
     except TypeError as error:
         given = ", ".join(f"{k}={v}" for k, v in recipe.backbone_options.items())
         raise RecipeError(
-            f"The backbone {recipe.backbone} cannot take {given}: {error}."
+            f"The backbone {recipe.backbone} cannot take {given}: {error}; "
+            "correct or leave out backbone_options."
         ) from error
     except Exception as error:
         if not pretrained:

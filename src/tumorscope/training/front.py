@@ -70,20 +70,17 @@ def front_outputs(
     """
     place = folder / "front"
     shutil.rmtree(place, ignore_errors=True)  # what a killed run left
-    halves = _worth_it(model, recipe, stage)
-    if halves is None or stage.views is None:
+    if stage.views is None or recipe.flip_averaging:
+        yield None
+        return
+    halves = split_trunk(model, recipe.image_size)
+    if halves is None:
         yield None
         return
     try:
         yield _compute(halves, data, recipe, stage.views, place, device, progress)
     finally:
         shutil.rmtree(place, ignore_errors=True)
-
-
-def _worth_it(model: Classifier, recipe: Recipe, stage: Stage) -> Halves | None:
-    if stage.views is None or recipe.flip_averaging:
-        return None
-    return split_trunk(model, recipe.image_size)
 
 
 def _compute(
