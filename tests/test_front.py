@@ -19,6 +19,7 @@ from tumorscope.recipe import load_recipe
 STAGED = (
     *("backbone=resnet10t", "pretrained=false", "image_size=48", "batch_size=8", "epochs=3"),
     *("patience=null", "views=2", "weight_averaging=0.8", "keep=last", "dropout=0.2"),
+    "precision=single",
 )
 
 

@@ -21,7 +21,8 @@ from tumorscope.errors import OutOfMemory, UsageError
 from tumorscope.files import read_csv
 from tumorscope.recipe import load_recipe
 from tumorscope.training.data import Batches
-from tumorscope.training.fit import _explained, resolve_device
+from tumorscope.training.device import resolve_device
+from tumorscope.training.fit import _explained
 from tumorscope.training.keep import Keeper, best_epoch
 
 HARD = (

@@ -51,7 +51,8 @@ def augment(pixels: Tensor, uniforms: Tensor, spec: Augment) -> Tensor:
         pixels = _flip(pixels, uniforms[:, FLIP_Y] < spec.vertical_flip, 2)
     else:
         maps = affine_maps(uniforms, spec)
-        grid = functional.affine_grid(maps, list(pixels.shape), align_corners=False)
+        with torch.autocast(pixels.device.type, enabled=False):  # places need all their digits
+            grid = functional.affine_grid(maps, list(pixels.shape), align_corners=False)
         pixels = functional.grid_sample(pixels, grid, align_corners=False)
     if spec.gamma:
         exponent = _factor(uniforms[:, GAMMA], spec.gamma).view(-1, 1, 1, 1)

@@ -124,6 +124,8 @@ class Recipe(Strict):
         flip_averaging: average the probabilities of each image and its mirror image.
         keep: which epoch's weights are kept: the best validation `accuracy`, the least validation
             `loss`, or the `last`.
+        precision: `single`; `bfloat16` for the products of the layers, which some processors do much
+            faster; or `auto`, bfloat16 where it pays (NVIDIA GPUs, processors with AMX).
         cache_limit: gigabytes of disk that the outputs of a frozen front may take; above it they
             are computed anew each epoch.
         cache_precision: `half` or `single` precision of these outputs on the disk.
@@ -154,6 +156,7 @@ class Recipe(Strict):
     weight_averaging: Annotated[float, Field(ge=0, lt=1)] = 0
     flip_averaging: bool = False
     keep: Literal["accuracy", "loss", "last"] = "accuracy"
+    precision: Literal["auto", "single", "bfloat16"] = "auto"
     cache_limit: Annotated[float, Field(ge=0)] = 4
     cache_precision: Literal["half", "single"] = "half"
     validation_share: Annotated[float, Field(gt=0, lt=0.9)] = 0.15

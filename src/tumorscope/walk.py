@@ -186,8 +186,13 @@ def train_one(job: Job, recipe: Recipe, folder: Path, *, resume: bool) -> Run:
     from tumorscope.export import export_bundle  # noqa: PLC0415 (imports PyTorch)
     from tumorscope.model import build_classifier  # noqa: PLC0415
     from tumorscope.report.exploration import write_exploration  # noqa: PLC0415 (matplotlib)
-    from tumorscope.training import fit, open_loggers  # noqa: PLC0415
+    from tumorscope.training import (  # noqa: PLC0415
+        fit,
+        open_loggers,
+        settle_precision,
+    )
 
+    recipe = settle_precision(recipe, job.device)
     store, found = job.store, job.found
     if resume:
         check_resumable(folder, recipe, store)

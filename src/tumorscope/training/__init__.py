@@ -4,7 +4,15 @@ from tumorscope._torchvision import declare_missing_operators
 
 declare_missing_operators()  # torchmetrics, which Lightning imports, imports torchvision
 
-from tumorscope.training.fit import Fitted, fit, resolve_device  # noqa: E402
+from tumorscope.training.device import resolve_device, settle_precision  # noqa: E402
+from tumorscope.training.fit import Fitted, fit  # noqa: E402
 from tumorscope.training.loggers import check_loggers, open_loggers  # noqa: E402
 
-__all__ = ["Fitted", "check_loggers", "fit", "open_loggers", "resolve_device"]
+__all__ = [
+    "Fitted",
+    "check_loggers",
+    "fit",
+    "open_loggers",
+    "resolve_device",
+    "settle_precision",
+]

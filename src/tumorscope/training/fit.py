@@ -15,21 +15,20 @@ from lightning.pytorch.loggers import Logger
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 
-from tumorscope.errors import Interrupted, OutOfMemory, UsageError
+from tumorscope.errors import Interrupted, OutOfMemory
 from tumorscope.model import Classifier
 from tumorscope.progress import Progress, Task
 from tumorscope.recipe import Recipe
 from tumorscope.records import Partition
 from tumorscope.store import Store
 from tumorscope.training.data import Slices
+from tumorscope.training.device import settle_precision
 from tumorscope.training.follow import Follower
 from tumorscope.training.front import front_outputs
 from tumorscope.training.keep import Epoch, Keeper
 from tumorscope.training.memory import keep_freed_memory
 from tumorscope.training.schedule import has_stalled
 from tumorscope.training.task import Classification, Plan
-
-DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 @dataclass(frozen=True)
@@ -45,27 +44,6 @@ class Fitted:
     model: Classifier
     best: Epoch
     history: list[Epoch]
-
-
-def resolve_device(device: str) -> str:
-    """Return the device that will be used: `cpu`, `cuda` or `mps`.
-
-    Raises:
-        UsageError: the device asked for is not here.
-    """
-    here = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-    }
-    if device == "auto":
-        return next(name for name in ("cuda", "mps", "cpu") if here[name])
-    if device not in here:
-        raise UsageError(f"There is no device '{device}': choose from {', '.join(DEVICES)}.")
-    if not here[device]:
-        found = ", ".join(name for name, there in here.items() if there)
-        raise UsageError(f"PyTorch finds no {device} device here, only {found}: use --device auto.")
-    return device
 
 
 def fit(
@@ -97,6 +75,7 @@ def fit(
         Interrupted: by Ctrl-C.
         OutOfMemory: the batch or the image is too large for this machine.
     """
+    recipe = settle_precision(recipe, device)
     keep_freed_memory()
     # Deterministic mode writes every new tensor twice: a quarter of a step on two cores.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
@@ -166,7 +145,7 @@ def _run(
         max_epochs=work.stage.epochs,
         accelerator="gpu" if device == "cuda" else device,
         devices=1,
-        precision="bf16-mixed" if device == "cuda" else "32-true",
+        precision="bf16-mixed" if work.recipe.precision == "bfloat16" else "32-true",
         callbacks=[keeper, follower],
         logger=list(loggers),
         enable_checkpointing=False,

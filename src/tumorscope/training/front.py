@@ -17,6 +17,7 @@ from tumorscope.model import Classifier, Halves, split_trunk
 from tumorscope.progress import Progress
 from tumorscope.recipe import Recipe, Stage
 from tumorscope.training.data import Slices
+from tumorscope.training.device import autocast
 
 DTYPES = {"half": np.float16, "single": np.float32}
 BATCH = 32
@@ -146,9 +147,9 @@ def _fill(
                 if drawn is not None:
                     own = drawn[rows[views == view]].to(device)
                     pixels[chosen] = augment(pixels[chosen], own, recipe.augment)
-            with torch.inference_mode():
+            with torch.inference_mode(), autocast(recipe, device):
                 found = halves.front(pixels.contiguous(memory_format=torch.channels_last))
-            values = found.contiguous().cpu().numpy().astype(dtype)
+            values = found.float().contiguous().cpu().numpy().astype(dtype)
             if start == 0:
                 header = {"descr": dtype.str, "fortran_order": False}
                 shape = (len(wanted), *values.shape[1:])

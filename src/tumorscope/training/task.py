@@ -115,7 +115,7 @@ class Classification(lightning.LightningModule):
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """Return the loss of one augmented batch."""
-        logits = self._logits(batch)
+        logits = self._logits(batch).float()
         loss = functional.cross_entropy(
             logits,
             batch.labels,

@@ -1,0 +1,47 @@
+"""Where a training runs, and in which precision."""
+
+import torch
+
+from tumorscope.errors import UsageError
+from tumorscope.recipe import Recipe
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+def resolve_device(device: str) -> str:
+    """Return the device that will be used: `cpu`, `cuda` or `mps`.
+
+    Raises:
+        UsageError: the device asked for is not here.
+    """
+    here = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if device == "auto":
+        return next(name for name in ("cuda", "mps", "cpu") if here[name])
+    if device not in here:
+        raise UsageError(f"There is no device '{device}': choose from {', '.join(DEVICES)}.")
+    if not here[device]:
+        found = ", ".join(name for name, there in here.items() if there)
+        raise UsageError(f"PyTorch finds no {device} device here, only {found}: use --device auto.")
+    return device
+
+
+def settle_precision(recipe: Recipe, device: str) -> Recipe:
+    """Return the recipe with `auto` replaced by the precision that it means on a device."""
+    if recipe.precision != "auto":
+        return recipe
+    pays = device == "cuda" or (device == "cpu" and _multiplies_bfloat16())
+    return recipe.model_copy(update={"precision": "bfloat16" if pays else "single"})
+
+
+def _multiplies_bfloat16() -> bool:
+    """Say whether this processor has matrix units for it, without which it is no faster."""
+    return bool(torch.cpu.get_capabilities().get("amx_bf16"))
+
+
+def autocast(recipe: Recipe, device: str) -> torch.autocast:
+    """Return the context in which the layers of a recipe's network run in its precision."""
+    return torch.autocast(device, torch.bfloat16, enabled=recipe.precision == "bfloat16")
