@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from tumorscope.errors import RecipeError
 
@@ -107,7 +107,10 @@ class Recipe(Strict):
         backbone_options: further arguments of the timm model, as in `backbone_options.pad_type`.
         pretrained: whether to start from published weights.
         weights: a file of weights to start from, instead of downloading published ones.
-        head: what follows the pooled features: `linear`, or `batch_norm` before the linear layer.
+        head: what follows the features: `linear`; `batch_norm` before the linear layer; or
+            `attention`, which weighs the places of the feature maps before it.
+        attention_weight: how much the loss counts that draws the attention into the boxes of the
+            training images, where they have some; 0 leaves the attention to itself.
         dropout: before the last layer, while training.
         image_size: the side of the square images, in pixels.
         batch_size: images a training step.
@@ -124,8 +127,8 @@ class Recipe(Strict):
         flip_averaging: average the probabilities of each image and its mirror image.
         keep: which epoch's weights are kept: the best validation `accuracy`, the least validation
             `loss`, or the `last`.
-        precision: `single`; `bfloat16` for the products of the layers, which some processors do much
-            faster; or `auto`, bfloat16 where it pays (NVIDIA GPUs, processors with AMX).
+        precision: `single`; `bfloat16` for the products of the layers, which some processors do
+            much faster; or `auto`, bfloat16 where it pays (NVIDIA GPUs, processors with AMX).
         cache_limit: gigabytes of disk that the outputs of a frozen front may take; above it they
             are computed anew each epoch.
         cache_precision: `half` or `single` precision of these outputs on the disk.
@@ -141,7 +144,8 @@ class Recipe(Strict):
     backbone_options: dict[str, str | int | float | bool | None] = {}
     pretrained: bool = False
     weights: str | None = None
-    head: Literal["linear", "batch_norm"] = "linear"
+    head: Literal["linear", "batch_norm", "attention"] = "linear"
+    attention_weight: Annotated[float, Field(ge=0)] = 0
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0
     image_size: Annotated[int, Field(ge=16, le=2048)] = 224
     batch_size: Annotated[int, Field(ge=2, le=4096)] = 32
@@ -163,6 +167,12 @@ class Recipe(Strict):
     test_share: Annotated[float, Field(gt=0, lt=0.9)] = 0.15
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     stages: Annotated[tuple[Stage, ...], Field(min_length=1, strict=False)]
+
+    @model_validator(mode="after")
+    def _attention_needs_a_head(self) -> "Recipe":
+        if self.attention_weight and self.head != "attention":
+            raise ValueError("attention_weight needs head=attention")
+        return self
 
     @property
     def epochs(self) -> int:
@@ -292,6 +302,8 @@ def _explain(name: str | Path, content: Mapping[str, Any], error: ValidationErro
         return f"Recipe {name}: the field '{place}' is missing."
     if first["type"] == "too_short" and place.endswith("train"):
         return f"Recipe {name}: {place} is empty, so that the stage trains nothing: name blocks."
+    if not place:
+        return f"Recipe {name}: {first['msg'].removeprefix('Value error, ')}."
     problem = first["msg"][0].lower() + first["msg"][1:]
     return f"Recipe {name}: {place}={first['input']!r} cannot be; {problem}."
 

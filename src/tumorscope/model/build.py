@@ -13,7 +13,7 @@ from torch import nn
 from tumorscope._torchvision import declare_missing_operators
 from tumorscope.errors import RecipeError
 from tumorscope.model.baseline import BaselineCNN
-from tumorscope.model.classifier import Classifier, build_head, learning_modules
+from tumorscope.model.classifier import Classifier, learning_modules
 from tumorscope.model.weights import load_weights
 from tumorscope.recipe import Recipe
 
@@ -32,7 +32,7 @@ def build_classifier(recipe: Recipe, classes: int) -> Classifier:
     """
     trunk = build_trunk(recipe)
     torch.manual_seed(recipe.seed)
-    return Classifier(trunk, build_head(recipe, features_of(trunk), classes), recipe)
+    return Classifier(trunk, features_of(trunk), classes, recipe)
 
 
 def build_trunk(recipe: Recipe) -> nn.Module:
@@ -54,7 +54,7 @@ def check_stages(recipe: Recipe, trunk: nn.Module) -> None:
     Raises:
         RecipeError: the message names the blocks that can be trained.
     """
-    model = Classifier(trunk, build_head(recipe, features_of(trunk), 2), recipe)
+    model = Classifier(trunk, features_of(trunk), 2, recipe)
     for stage in recipe.stages:
         learning_modules(model, stage.train)
 
@@ -101,7 +101,9 @@ def _from_timm(recipe: Recipe) -> nn.Module:
 
 
 def _create(timm: Any, recipe: Recipe, *, pretrained: bool) -> nn.Module:
-    options = {**recipe.backbone_options, "num_classes": 0}
+    options: dict[str, Any] = {**recipe.backbone_options, "num_classes": 0}
+    if recipe.head == "attention":
+        options["global_pool"] = ""
     if pretrained and not _can_be_had(timm, recipe.backbone):
         raise RecipeError(_unreachable(timm, recipe.backbone))
     try:
@@ -167,7 +169,13 @@ def _refuse_size(trunk: nn.Module, recipe: Recipe) -> None:
             f"The backbone {recipe.backbone} cannot take image_size={side} ({reason}): choose "
             "another size; many transformers take backbone_options.img_size as well."
         ) from error
-    if features.ndim != 2:
+    if recipe.head == "attention":
+        if features.ndim != 4 or features.shape[1] != features_of(trunk):
+            raise RecipeError(
+                f"The backbone {recipe.backbone} gives no feature maps that head=attention "
+                "could weigh: choose a convolutional one, or head=linear."
+            )
+    elif features.ndim != 2:
         raise RecipeError(
             f"The backbone {recipe.backbone} gives no pooled features and cannot be used here."
         )

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from tumorscope.errors import RecipeError
+from tumorscope.model.attention import AttentionPool
 from tumorscope.recipe import Recipe
 
 GREY_LEVELS = 255.0
@@ -20,17 +21,21 @@ class Classifier(nn.Module):
     module, so that they are part of whatever is exported from it.
 
     Attributes:
-        trunk: grey slices as three normalised channels to features, float, shape (n, features).
+        trunk: grey slices as three normalised channels to features, float, shape (n, features), or
+            to maps of them where an attention pools these.
+        pool: maps to features; nothing where the trunk pools.
         head: features to logits.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, trunk: nn.Module, head: nn.Module, recipe: Recipe) -> None:
+    def __init__(self, trunk: nn.Module, features: int, classes: int, recipe: Recipe) -> None:
         super().__init__()
         self.trunk = trunk
-        self.head = head
+        attentive = recipe.head == "attention"
+        self.pool = AttentionPool(features) if attentive else nn.Identity()
+        self.head = build_head(recipe, 2 * features if attentive else features, classes)
         self.flip_averaging = recipe.flip_averaging
         self._resting: list[nn.Module] = []
         shape = (1, 3, 1, 1)
@@ -44,8 +49,13 @@ class Classifier(nn.Module):
 
     def embed(self, pixels: Tensor) -> Tensor:
         """Return features, float, shape (n, features), of grey levels as `forward` takes them."""
-        features: Tensor = self.trunk(self.normalized(pixels))
+        features: Tensor = self.pool(self.trunk(self.normalized(pixels)))
         return features
+
+    def decide(self, seen: Tensor) -> Tensor:
+        """Return logits, float, shape (n, classes), of what the trunk gives."""
+        logits: Tensor = self.head(self.pool(seen))
+        return logits
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Return logits.
@@ -56,8 +66,7 @@ class Classifier(nn.Module):
         Returns:
             float, shape (n, classes).
         """
-        logits: Tensor = self.head(self.embed(pixels))
-        return logits
+        return self.decide(self.trunk(self.normalized(pixels)))
 
     def probabilities(self, pixels: Tensor) -> Tensor:
         """Return the model's answer: probabilities, float, shape (n, classes).
@@ -112,9 +121,9 @@ def learning_modules(model: Classifier, blocks: Sequence[str]) -> list[nn.Module
 def _find(model: Classifier, name: str) -> list[nn.Module]:
     named = dict(model.trunk.named_modules())
     if name == ALL:
-        return [model.trunk, model.head]
+        return [model.trunk, model.pool, model.head]
     if name == HEAD:
-        return [model.head]
+        return [model.pool, model.head]
     if name == LAST_BLOCK:
         return _from_last_block(model.trunk)
     if name not in named or not name:

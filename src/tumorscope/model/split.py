@@ -28,10 +28,14 @@ class Halves:
         found: Tensor = self._front(self._model.normalized(pixels))
         return found
 
+    def back(self, outputs: Tensor) -> Tensor:
+        """Return what the whole trunk gives, from the outputs of the front."""
+        found: Tensor = self._rest(outputs)
+        return found
+
     def logits(self, outputs: Tensor) -> Tensor:
         """Return logits, float, shape (n, classes), from the outputs of the front."""
-        found: Tensor = self._model.head(self._rest(outputs))
-        return found
+        return self._model.decide(self.back(outputs))
 
 
 def split_trunk(model: Classifier, side: int) -> Halves | None:

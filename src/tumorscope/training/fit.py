@@ -116,7 +116,8 @@ def _plan(data: Slices, store: Store, labels: NDArray[np.intp], recipe: Recipe) 
     if recipe.class_weights == "balanced":
         counts = np.bincount(labels[data.training], minlength=classes)
         weights = (counts.sum() / (classes * np.maximum(counts, 1))).tolist()
-    return Plan(classes, len(store), data.steps, weights)
+    boxes = [row.boxes for row in store.manifest.rows]
+    return Plan(classes, len(store), data.steps, weights, boxes)
 
 
 def _load(model: Classifier, weights: Path) -> None:

@@ -14,9 +14,11 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
-from tumorscope.augment import augment, draw_uniforms
+from tumorscope.augment import augment, augment_boxes, draw_uniforms
 from tumorscope.model import Classifier, Halves, split_trunk
+from tumorscope.model.attention import AttentionPool, attention_loss, box_coverage
 from tumorscope.recipe import Recipe, Stage
+from tumorscope.records import Box
 from tumorscope.training.data import Batch
 from tumorscope.training.front import FrontOutputs, view_uniforms
 from tumorscope.training.schedule import plateau_factor, rate_factor
@@ -34,12 +36,14 @@ class Plan:
         rows: images in the store.
         steps: batches an epoch.
         class_weights: one a class, None where all count alike.
+        boxes: those of each row, in fractions of the image.
     """
 
     classes: int
     rows: int
     steps: int
     class_weights: Sequence[float] | None
+    boxes: Sequence[Sequence[Box]]
 
 
 class Classification(lightning.LightningModule):
@@ -115,7 +119,8 @@ class Classification(lightning.LightningModule):
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """Return the loss of one augmented batch."""
-        logits = self._logits(batch).float()
+        seen = self._see(batch)
+        logits = self.model.decide(seen).float()
         loss = functional.cross_entropy(
             logits,
             batch.labels,
@@ -124,17 +129,33 @@ class Classification(lightning.LightningModule):
         )
         self.training_loss.update(loss.detach(), weight=len(batch.labels))
         self.training_accuracy.update(logits.detach(), batch.labels)
+        if self.recipe.attention_weight:
+            loss = loss + self.recipe.attention_weight * self._attention_loss(seen, batch)
         return loss
 
-    def _logits(self, batch: Batch) -> Tensor:
-        """Return the logits of one batch, augmented as this epoch does."""
+    def _see(self, batch: Batch) -> Tensor:
+        """Return what the trunk makes of one batch, augmented as this epoch does."""
         if self.outputs is not None:
-            return self._halves(self.model).logits(self._read(batch, self.view))
+            return self._halves(self.model).back(self._read(batch, self.view))
         pixels = batch.pixels.float()
         if self.uniforms is not None:
             pixels = augment(pixels, self.uniforms[batch.rows], self.recipe.augment)
-        found: Tensor = self.model(pixels.contiguous(memory_format=torch.channels_last))
+        pixels = pixels.contiguous(memory_format=torch.channels_last)
+        found: Tensor = self.model.trunk(self.model.normalized(pixels))
         return found
+
+    def _attention_loss(self, maps: Tensor, batch: Batch) -> Tensor:
+        """Return how far the attention is from the boxes, changed as the pixels were."""
+        assert isinstance(self.model.pool, AttentionPool)
+        boxes = [self.plan.boxes[row] for row in batch.rows.tolist()]
+        if self.uniforms is not None:
+            drawn, side = self.uniforms[batch.rows].cpu(), self.recipe.image_size
+            boxes = [
+                augment_boxes(marked, own, self.recipe.augment, side) if marked else marked
+                for marked, own in zip(boxes, drawn, strict=True)
+            ]
+        covered = box_coverage(boxes, *maps.shape[2:]).to(maps.device)
+        return attention_loss(self.model.pool.log_attention(maps), covered)
 
     def _read(self, batch: Batch, view: int) -> Tensor:
         assert self.outputs is not None
