@@ -3,6 +3,8 @@
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -60,29 +62,37 @@ def plain(folder: Path) -> None:
             optimizer.step()
 
 
-def ours(folder: Path) -> None:
-    """Train through the package, from files to best weights."""
-    with tempfile.TemporaryDirectory() as run:
-        recipe = load_recipe("resnet18", [f"epochs={EPOCHS}", f"image_size={SIZE}"])
+def ours(folder: Path, *settings: str, epochs: int = EPOCHS) -> None:
+    """Train through the package, from files to best weights; nothing read before is kept."""
+    with tempfile.TemporaryDirectory() as top:
+        os.environ["TUMORSCOPE_CACHE"] = f"{top}/cache"
+        recipe = load_recipe("resnet18", [f"epochs={epochs}", f"image_size={SIZE}", *settings])
         store = open_store(read_manifest(folder), SIZE)
         parts: list[Part] = ["train"] * len(store)
         parts[:HELD_OUT] = ["validation"] * HELD_OUT
         partition = Partition(tuple(parts), tuple(map(str, range(len(store)))), "drawn", "")
         model = build_classifier(recipe, 4)
         labels = class_numbers(store)
-        fit(model, store, labels, partition, recipe, Path(run), device="cpu", progress=Quiet())
+        fit(model, store, labels, partition, recipe, Path(top), device="cpu", progress=Quiet())
 
 
-def measure() -> Comparison:
-    """Compare over whole epochs; each of our repetitions decodes anew."""
+def measure() -> Iterator[Comparison]:
+    """Compare over whole epochs: with the plain loop, and bfloat16 with single precision."""
     with tempfile.TemporaryDirectory() as top:
         folder = Path(top) / "set"
         subset(folder)
-
-        def ours_anew() -> None:
-            with tempfile.TemporaryDirectory() as cache:
-                os.environ["TUMORSCOPE_CACHE"] = cache
-                ours(folder)
-
-        what = f"training ResNet-18 at {SIZE} px, {EACH * 4} images, {EPOCHS} epochs"
-        return compare(what, "≤ 1", ours_anew, lambda: plain(folder))
+        images = f"{EACH * 4} images"
+        for precision in ("single", "bfloat16"):
+            yield compare(
+                f"training ResNet-18 at {SIZE} px, {images}, {EPOCHS} epochs, {precision}",
+                "≤ 1",
+                partial(ours, folder, f"precision={precision}"),
+                partial(plain, folder),
+            )
+        for backbone in ("resnet50", "mobilenetv2_100"):
+            half, single = (
+                partial(ours, folder, f"backbone={backbone}", f"precision={precision}", epochs=1)
+                for precision in ("bfloat16", "single")
+            )
+            what = f"bfloat16 against single: {backbone} at {SIZE} px, {images}, 1 epoch"
+            yield compare(what, "≤ 1", half, single)
