@@ -72,7 +72,7 @@ def test_the_last_block_is_the_last_maps_and_what_follows() -> None:
         (["stages.0.train=[layer9]"], "no block 'layer9' to train: choose from all, head"),
         (["stages.0.train=[act1]"], "trains nothing"),
         (["backbone=resnet_18"], "timm has no backbone 'resnet_18'"),
-        (["backbone=vit_tiny_patch16_224"], "cannot take image_size=32"),
+        (["backbone=vit_tiny_patch16_224"], "cannot take images of 32 pixels"),
         (["backbone_options.pad_type=same"], "cannot take pad_type=same"),
         (["backbone=cnn", "pretrained=true"], "No weights of cnn are published"),
         (["backbone=resnet10t", "weights=nothing.safetensors"], "no weights file"),

@@ -77,6 +77,9 @@ class Stage(Strict):
             30 % and down to zero, these batch by batch; `plateau`, times `plateau_factor` whenever
             the validation loss has not fallen for more than `plateau_patience` epochs.
         warm_up: epochs over which the rate rises from zero.
+        sizes: sides of the training images, in pixels, which take equal shares of the epochs in
+            turn: small images first are faster. Validation always has `image_size`, as has
+            training unless sizes are given.
         views: how many augmented views of each image there are, epoch after epoch in turn; the
             first is the plain image. Where the front of the network is frozen, its outputs are
             then computed once for each view. Unless given, every epoch draws a new view.
@@ -93,9 +96,14 @@ class Stage(Strict):
     plateau_patience: Annotated[int, Field(ge=0)] = 3
     plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.5
     warm_up: Annotated[float, Field(ge=0)] = 0
+    sizes: Annotated[tuple[Annotated[int, Field(ge=16)], ...], Field(strict=False)] = ()
     views: Annotated[int, Field(ge=1)] | None = None
     patience: Annotated[int, Field(ge=1)] | None = None
     min_delta: Annotated[float, Field(ge=0)] = 0
+
+    def side(self, epoch: int, full: int) -> int:
+        """Return the side of the training images in one epoch of the stage, in pixels."""
+        return self.sizes[epoch * len(self.sizes) // self.epochs] if self.sizes else full
 
 
 class Recipe(Strict):
@@ -169,9 +177,17 @@ class Recipe(Strict):
     stages: Annotated[tuple[Stage, ...], Field(min_length=1, strict=False)]
 
     @model_validator(mode="after")
-    def _attention_needs_a_head(self) -> "Recipe":
+    def _fields_fit_together(self) -> "Recipe":
         if self.attention_weight and self.head != "attention":
             raise ValueError("attention_weight needs head=attention")
+        for stage in self.stages:
+            if stage.sizes and max(stage.sizes) > self.image_size:
+                raise ValueError(
+                    f"sizes reach {max(stage.sizes)}, over image_size={self.image_size}: raise "
+                    "image_size, which is the size of the answer"
+                )
+            if stage.sizes and stage.views:
+                raise ValueError("a stage has sizes or views, not both: leave out one")
         return self
 
     @property

@@ -44,7 +44,8 @@ def build_trunk(recipe: Recipe) -> nn.Module:
     """
     torch.manual_seed(recipe.seed)
     trunk = _own(recipe) if recipe.backbone == OWN else _from_timm(recipe)
-    _refuse_size(trunk, recipe)
+    for side in sorted({recipe.image_size}.union(*(stage.sizes for stage in recipe.stages))):
+        _refuse_size(trunk, recipe, side)
     return trunk
 
 
@@ -156,9 +157,8 @@ def _unreachable(timm: Any, backbone: str) -> str:
     )
 
 
-def _refuse_size(trunk: nn.Module, recipe: Recipe) -> None:
-    """Try the recipe's image size on a black image."""
-    side = recipe.image_size
+def _refuse_size(trunk: nn.Module, recipe: Recipe, side: int) -> None:
+    """Try a size on a black image."""
     trunk.eval()
     try:
         with torch.inference_mode():
@@ -166,7 +166,7 @@ def _refuse_size(trunk: nn.Module, recipe: Recipe) -> None:
     except (AssertionError, RuntimeError, ValueError) as error:
         reason = str(error).split("\n", maxsplit=1)[0].rstrip(".")
         raise RecipeError(
-            f"The backbone {recipe.backbone} cannot take image_size={side} ({reason}): choose "
+            f"The backbone {recipe.backbone} cannot take images of {side} pixels ({reason}): choose "
             "another size; many transformers take backbone_options.img_size as well."
         ) from error
     if recipe.head == "attention":

@@ -140,6 +140,9 @@ class Classification(lightning.LightningModule):
         pixels = batch.pixels.float()
         if self.uniforms is not None:
             pixels = augment(pixels, self.uniforms[batch.rows], self.recipe.augment)
+        side = self.stage.side(self.current_epoch, self.recipe.image_size)
+        if side != self.recipe.image_size:
+            pixels = functional.interpolate(pixels, (side, side), mode="bilinear", antialias=True)
         pixels = pixels.contiguous(memory_format=torch.channels_last)
         found: Tensor = self.model.trunk(self.model.normalized(pixels))
         return found
