@@ -1,14 +1,16 @@
 """Train a recipe on every fold of a data set, for several seeds, and keep a row a training.
 
 A training whose row is there is not run again, one that was stopped goes on where it was: start
-the same command as often as needed.
+the same command as often as needed. A recipe that has changed since needs another --name.
 
     python experiments/folds.py DATA --recipe best --save docs/results/best-on-cheng.csv \
         weights=FILE
 """
 
 import argparse
+import statistics
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import tumorscope
@@ -36,6 +38,7 @@ def main() -> None:
             rows.append(_train(asked, fold, seed))
             write_csv(asked.save, COLUMNS, rows)
             print(dict(zip(COLUMNS, rows[-1], strict=True)), flush=True)
+    _print_means([row for row in rows if row[0] == (asked.name or asked.recipe)])
 
 
 def _arguments() -> argparse.Namespace:
@@ -52,10 +55,20 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_intermixed_args()
 
 
+def _print_means(rows: Sequence[tuple[object, ...]]) -> None:
+    """Print the mean accuracy of all folds, and of all but the first where others tuned on it."""
+    accuracy = [(int(str(row[1])), float(str(row[5]))) for row in rows]
+    later = [value for fold, value in accuracy if fold > 1]
+    folds = sorted({fold for fold, _ in accuracy})
+    print(f"mean of folds {folds}: {statistics.mean(value for _, value in accuracy):.2%}")
+    if later:
+        print(f"mean of those after the first: {statistics.mean(later):.2%}")
+
+
 def _train(asked: argparse.Namespace, fold: int, seed: int) -> tuple[object, ...]:
     name = asked.name or asked.recipe
     folder = asked.runs / f"{asked.save.stem}-{name}-fold{fold}-seed{seed}"
-    start = time.perf_counter()
+    start, resumed = time.perf_counter(), is_run(folder)
     run = tumorscope.train(
         data=asked.data,
         recipe=asked.recipe,
@@ -63,10 +76,10 @@ def _train(asked: argparse.Namespace, fold: int, seed: int) -> tuple[object, ...
         out=folder,
         partition=asked.partition,
         test_fold=fold,
-        resume=is_run(folder),
+        resume=resumed,
         progress=terminal_progress(quiet=False),
     )
-    seconds = time.perf_counter() - start
+    seconds = "" if resumed else round(time.perf_counter() - start)
     found, test = run.results, run.results.parts["test"].accuracy
     history = read_csv(folder / "metrics.csv")
     kept = tumorscope.Predictor.load(folder).card.provenance.kept_epoch
@@ -74,7 +87,7 @@ def _train(asked: argparse.Namespace, fold: int, seed: int) -> tuple[object, ...
     scores = (found.accuracy, found.balanced_accuracy, found.macro_f1, found.macro_auroc)
     values = [f"{score.value:.4f}" for score in (*scores, found.controls.majority)]
     validation = f"{float(history[kept - 1]['validation_accuracy']):.4f}"
-    return (name, fold, seed, test.n, right, *values, kept, validation, round(seconds))
+    return (name, fold, seed, test.n, right, *values, kept, validation, seconds)
 
 
 if __name__ == "__main__":

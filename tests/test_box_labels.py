@@ -31,7 +31,7 @@ def boxed(tmp_path: Path) -> Path:
 
 def test_names_are_learned_from_the_folders(boxed: Path) -> None:
     """Each number is named for its most frequent folder, and what differs is counted."""
-    found, note = label_by_boxes(read_manifest(boxed), ())
+    found = label_by_boxes(read_manifest(boxed), ())
     labels = {row.image: row.label for row in found.rows}
     assert labels["a/images/0.png"] == "b"
     assert labels["a/images/1.png"] == "a"
@@ -39,8 +39,8 @@ def test_names_are_learned_from_the_folders(boxed: Path) -> None:
     assert [(f.image, f.reason) for f in found.left_out] == [
         ("b/images/4.png", "no box names its class")
     ]
-    assert "0 a, 1 b; named for each number's most frequent folder" in note
-    assert "1 of 9 images lie in the folder of another class" in note
+    assert "0 a, 1 b; named for each number's most frequent folder" in found.note
+    assert "1 of 9 images lie in the folder of another class" in found.note
 
 
 @pytest.mark.parametrize(
@@ -55,14 +55,14 @@ def test_names_stand_beside_the_data(boxed: Path, file: str, text: str) -> None:
     """YOLO's own files are read."""
     manifest = read_manifest(boxed)
     (boxed / file).write_text(text)
-    found, note = label_by_boxes(manifest, ())
+    found = label_by_boxes(manifest, ())
     assert set(found.classes) == {"glioma", "none"}
-    assert f"named in {file}" in note
+    assert f"named in {file}" in found.note
 
 
 def test_names_of_the_recipe_come_first(boxed: Path) -> None:
     """`box_classes` wins over what lies beside the data."""
-    found, _ = label_by_boxes(read_manifest(boxed), ("x", "y"))
+    found = label_by_boxes(read_manifest(boxed), ("x", "y"))
     assert set(found.classes) == {"x", "y"}
 
 
@@ -87,5 +87,5 @@ def test_boxes_that_are_demanded_and_missing_stop_before_an_image_is_read(tmp_pa
 
 def test_the_real_boxes_agree_with_their_folders(real_data: Path) -> None:
     """In the set with boxes the numbers are 0 glioma, 1 meningioma, 2 no tumour, 3 pituitary."""
-    _, note = label_by_boxes(read_manifest(real_data / "boxes"), ())
+    note = label_by_boxes(read_manifest(real_data / "boxes"), ()).note
     assert "0 Glioma, 1 Meningioma, 2 No Tumor, 3 Pituitary" in note

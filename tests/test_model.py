@@ -71,6 +71,8 @@ def test_the_last_block_is_the_last_maps_and_what_follows() -> None:
     [
         (["stages.0.train=[layer9]"], "no block 'layer9' to train: choose from all, head"),
         (["stages.0.train=[act1]"], "trains nothing"),
+        (["stages.0.train=[act1, head]"], "trains act1 trains nothing"),
+        (["backbone=resnet10t.nope"], "timm knows no weights 'resnet10t.nope'"),
         (["backbone=resnet_18"], "timm has no backbone 'resnet_18'"),
         (["backbone=vit_tiny_patch16_224"], "cannot take images of 32 pixels"),
         (["backbone_options.pad_type=same"], "cannot take pad_type=same"),
@@ -105,13 +107,43 @@ def test_weights_come_from_a_file(tmp_path: Path, name: str) -> None:
         assert torch.equal(value, source.state_dict()[key]), key
 
 
-def test_our_own_weights_start_another_training(tmp_path: Path) -> None:
-    """The weights of a bundle fit the recipe they came from."""
-    first = build_classifier(small("seed=3"), classes=4)
-    save_file(first.state_dict(), tmp_path / "bundle.safetensors")
-    trunk = build_trunk(small(f"weights={tmp_path / 'bundle.safetensors'}"))
+@pytest.mark.parametrize("prefix", ["", "model."])
+def test_our_own_weights_start_another_training(tmp_path: Path, prefix: str) -> None:
+    """The weights of a bundle or a checkpoint, whatever its head, fit the backbone."""
+    first = build_classifier(small("seed=3", "head=attention"), classes=4)
+    state = {f"{prefix}{name}": value for name, value in first.state_dict().items()}
+    save_file(state, tmp_path / "ours.safetensors")
+    trunk = build_trunk(small(f"weights={tmp_path / 'ours.safetensors'}"))
     for key, value in trunk.state_dict().items():
         assert torch.equal(value, first.trunk.state_dict()[key]), key
+
+
+def test_weights_under_head_that_the_backbone_keeps_are_kept(tmp_path: Path) -> None:
+    """The last norm of a ConvNeXt lies beside the last layer, which alone is dropped."""
+    source = timm.create_model("convnext_atto", num_classes=5)
+    torch.nn.init.normal_(source.get_parameter("head.norm.weight"))
+    save_file(source.state_dict(), tmp_path / "w.safetensors")
+    weights = f"weights={tmp_path / 'w.safetensors'}"
+    trunk = build_trunk(small("backbone=convnext_atto", weights))
+    kept = "head.norm.weight"
+    assert torch.equal(trunk.state_dict()[kept], source.state_dict()[kept])
+
+
+@pytest.mark.parametrize(
+    ("backbone", "inside", "outside"),
+    [
+        ("densenet121", "features.denseblock4.", "features.denseblock3."),
+        ("legacy_xception", "conv4.", "block11."),
+        ("resnet10t", "layer4.", "layer3."),
+    ],
+)
+def test_a_last_block_has_convolutions(backbone: str, inside: str, outside: str) -> None:
+    """Where timm's last maps are those of a norm or activation, the block before them counts."""
+    model = build_classifier(small(f"backbone={backbone}", "image_size=64"), classes=2)
+    model.set_trainable(["last_block"])
+    learning = [n.removeprefix("trunk.") for n, p in model.named_parameters() if p.requires_grad]
+    assert any(name.startswith(inside) for name in learning)
+    assert not any(name.startswith(outside) for name in learning)
 
 
 def test_weights_that_do_not_fit_name_the_layers(tmp_path: Path) -> None:

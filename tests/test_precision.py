@@ -2,31 +2,47 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
+import tumorscope
 from tumorscope.augment import augment, draw_uniforms
+from tumorscope.errors import UsageError
 from tumorscope.evaluation import class_numbers
 from tumorscope.layouts import read_manifest
 from tumorscope.model import build_classifier
 from tumorscope.progress import Quiet
 from tumorscope.recipe import Augment, load_recipe
 from tumorscope.records import Part, Partition
+from tumorscope.run import resumed_recipe
 from tumorscope.store import open_store
 from tumorscope.training import Fitted, fit, settle_precision
+from tumorscope.training.device import bfloat16_pays
 
 
 def test_auto_is_bfloat16_where_it_pays() -> None:
-    """GPUs have units for it, some processors too; what was asked for stays."""
+    """Where there are units for it; what was asked for stays."""
     recipe = load_recipe("resnet18")
-    assert settle_precision(recipe, "cuda").precision == "bfloat16"
     assert settle_precision(recipe, "mps").precision == "single"
-    fast = torch.cpu.get_capabilities().get("amx_bf16", False)
-    assert settle_precision(recipe, "cpu").precision == ("bfloat16" if fast else "single")
+    fast = "bfloat16" if bfloat16_pays("cpu") else "single"
+    assert settle_precision(recipe, "cpu").precision == fast
     for asked in ("single", "bfloat16"):
         asking = load_recipe("resnet18", [f"precision={asked}"])
         assert settle_precision(asking, "cpu") == asking
+
+
+def test_a_run_goes_on_in_the_precision_it_was_begun_with(
+    tiny_run: tumorscope.Run, phantoms: Path
+) -> None:
+    """Also on a machine where the default would be the other; one that is asked for must agree."""
+    began = load_recipe(tiny_run.folder / "recipe.yaml")
+    assert began.precision != "auto"
+    store = open_store(read_manifest(phantoms), began.image_size)
+    left_open = began.model_copy(update={"precision": "auto"})
+    assert resumed_recipe(tiny_run.folder, left_open, store) == began
+    other = "single" if began.precision == "bfloat16" else "bfloat16"
+    with pytest.raises(UsageError, match="begun with another precision"):
+        resumed_recipe(tiny_run.folder, began.model_copy(update={"precision": other}), store)
 
 
 def test_augmentation_keeps_its_digits() -> None:
@@ -56,5 +72,5 @@ def test_bfloat16_learns_the_same(phantoms: Path, tmp_path: Path) -> None:
     half = fitted(phantoms, tmp_path / "half", "bfloat16")
     losses = [[float(epoch["train_loss"]) for epoch in one.history] for one in (single, half)]
     assert losses[1] == pytest.approx(losses[0], rel=0.05)
-    assert not np.array_equal(*losses)
+    assert losses[1] != losses[0]
     assert {value.dtype for value in half.model.parameters()} == {torch.float32}

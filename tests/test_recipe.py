@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tumorscope.errors import RecipeError
-from tumorscope.recipe import dump_recipe, field_names, load_recipe, recipe_names
+from tumorscope.recipe import change_recipe, dump_recipe, field_names, load_recipe, recipe_names
 
 
 def test_resnet18_is_what_it_says() -> None:
@@ -87,6 +87,25 @@ def test_bad_recipe_files_get_a_sentence(tmp_path: Path, text: str, message: str
     path.write_text(text, encoding="utf-8")
     with pytest.raises(RecipeError, match=message):
         load_recipe(path)
+
+
+def test_changes_reach_into_what_was_left_empty(tmp_path: Path) -> None:
+    """An empty part of a file, or a stage that is none, meets the schema and not a traceback."""
+    path = tmp_path / "own.yaml"
+    path.write_text("name: x\nbackbone: resnet18\naugment:\nstages: [{epochs: 1}]")
+    assert load_recipe(path, ["augment.rotation=3"]).augment.rotation == 3
+    path.write_text("name: x\nbackbone: resnet18\nstages: [1]")
+    assert load_recipe(path, ["epochs=3"]).epochs == 3
+    with pytest.raises(RecipeError, match=r"stages\.0"):
+        load_recipe(path)
+
+
+def test_a_recipe_at_hand_can_be_changed() -> None:
+    """As one is that is named."""
+    recipe = load_recipe("resnet18", ["seed=4"])
+    assert change_recipe(recipe, ["epochs=2"]) == load_recipe("resnet18", ["seed=4", "epochs=2"])
+    with pytest.raises(RecipeError, match="reflect must be less than image_size"):
+        change_recipe(recipe, ["augment.reflect=64", "image_size=32"])
 
 
 def test_unknown_recipe_names_the_nearest() -> None:

@@ -24,7 +24,7 @@ HOMES = {
     "cnn-baseline": "yesno",
     "resnet50-staged": "yesno",
     "mobilenetv2-staged": "yesno",
-    "best": "sartaj",
+    "best": "boxes",
 }
 SMALL = ("pretrained=false", "epochs=1", "image_size=64", "batch_size=8")
 

@@ -128,8 +128,8 @@ def test_a_full_disk_is_a_sentence(class_folders: Maker) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX time stamps")
-def test_a_changed_label_changes_the_digest_but_decodes_nothing(tmp_path: Path) -> None:
-    """Labels are part of what a run was made from, pixels are not made anew for them."""
+def test_a_changed_label_or_box_changes_the_digest_but_decodes_nothing(tmp_path: Path) -> None:
+    """Labels and boxes are part of what a run was made from, pixels are not made anew."""
     for name in ("1.png", "2.png"):
         Image.new("L", (9, 9), 50).save(tmp_path / name)
     table = tmp_path / "t.csv"
@@ -138,5 +138,9 @@ def test_a_changed_label_changes_the_digest_but_decodes_nothing(tmp_path: Path) 
     for second in ("b", "c"):
         table.write_text(f"image,label\n1.png,a\n2.png,{second}\n")
         digests.append(open_store(read_manifest(table), 16, progress=counting).digest)
+    columns = "x_center,y_center,width,height"
+    for place in ("0.5", "0.6"):
+        table.write_text(f"image,label,{columns}\n1.png,a,{place},0.5,0.1,0.1\n2.png,c,,,,\n")
+        digests.append(open_store(read_manifest(table), 16, progress=counting).digest)
     assert counting.decoded == 2
-    assert digests[0] != digests[1]
+    assert len(set(digests)) == 4

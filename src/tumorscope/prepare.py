@@ -353,8 +353,8 @@ def read_store(data: Path, recipe: Recipe, progress: Progress, *, strict: bool) 
         f"({', '.join(manifest.classes)}){strays}"
     )
     if recipe.label_from == "boxes":
-        manifest, note = label_by_boxes(manifest, recipe.box_classes)
-        progress.say(note)
+        manifest = label_by_boxes(manifest, recipe.box_classes)
+        progress.say(manifest.note)
     store = open_store(manifest, recipe.image_size, progress=progress, strict=strict)
     left_out = store.manifest.left_out
     for file in left_out[:10]:

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -188,6 +189,13 @@ class Recipe(Strict):
                 )
             if stage.sizes and stage.views:
                 raise ValueError("a stage has sizes or views, not both: leave out one")
+            if len(stage.sizes) > stage.epochs:
+                raise ValueError(
+                    f"{len(stage.sizes)} sizes do not fit into epochs={stage.epochs}: give as many "
+                    "epochs, or fewer sizes"
+                )
+        if self.augment.reflect >= self.image_size:
+            raise ValueError("augment.reflect must be less than image_size: lower it")
         return self
 
     @property
@@ -215,7 +223,19 @@ def load_recipe(name: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     >>> load_recipe("resnet18", ["image_size=96", "epochs=12"]).epochs
     12
     """
-    content = _read(name)
+    return _changed(name, _read(name), overrides)
+
+
+def change_recipe(recipe: Recipe, overrides: Sequence[str]) -> Recipe:
+    """Return a recipe with some fields changed, as `load_recipe` changes them.
+
+    Raises:
+        RecipeError: no such field, or a value that cannot be.
+    """
+    return _changed(recipe.name, recipe.model_dump(mode="json"), overrides)
+
+
+def _changed(name: str | Path, content: dict[str, Any], overrides: Sequence[str]) -> Recipe:
     for override in overrides:
         _apply(content, override)
     try:
@@ -268,18 +288,23 @@ def _apply(content: dict[str, Any], override: str) -> None:
         value = text
     stages = content.get("stages")
     if key in Stage.model_fields and isinstance(stages, list):
-        for stage in stages:
-            stage[key] = value
+        for number in range(len(stages)):
+            _set(content, ["stages", str(number), key], value)
         return
     _refuse_unknown(key, len(stages) if isinstance(stages, list) else 0)
-    *path, last = key.split(".")
+    _set(content, key.split("."), value)
+
+
+def _set(content: dict[str, Any], path: Sequence[str], value: object) -> None:
+    """Set a field inside; what is no mapping on the way becomes one, for the schema to judge."""
     place: Any = content
-    for step in path:
-        place = place[int(step)] if isinstance(place, list) else place.setdefault(step, {})
-    if isinstance(place, list):
-        place[int(last)] = value
-    else:
-        place[last] = value
+    for step, following in pairwise(path):
+        index: Any = int(step) if isinstance(place, list) else step
+        inner = place[index] if isinstance(place, list) else place.get(index)
+        if not isinstance(inner, list if following.isdigit() else dict):
+            inner = place[index] = {}
+        place = inner
+    place[path[-1]] = value
 
 
 def field_names(stages: int = 1) -> Iterator[str]:

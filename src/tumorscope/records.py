@@ -91,6 +91,7 @@ class Manifest:
         rows: one row an image, in a fixed order.
         left_out: files that cannot be used.
         strays: how many system files (`.DS_Store` and the like) were passed over.
+        note: a sentence on where the labels come from, where it is not where they were found.
     """
 
     root: Path
@@ -98,6 +99,7 @@ class Manifest:
     rows: tuple[Row, ...]
     left_out: tuple[LeftOut, ...] = ()
     strays: int = 0
+    note: str = ""
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -146,9 +146,11 @@ class SeedSummary(Strict):
         seeds: the seeds.
         images: test images, the same for all.
         scores: accuracy, balanced accuracy and macro F1 on the test part.
+        majority: accuracy of always answering the most frequent class.
     """
 
     format: Literal[1] = FORMAT
     seeds: tuple[int, ...]
     images: int
     scores: dict[str, Spread]
+    majority: Score

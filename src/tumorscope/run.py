@@ -129,14 +129,18 @@ def create_run(
     write_json(folder / ENVIRONMENT, environment(store, device, data, recipe.seed))
 
 
-def check_resumable(folder: Path, recipe: Recipe, store: Store) -> None:
-    """Refuse to go on with other settings or other data than a run began with.
+def resumed_recipe(folder: Path, recipe: Recipe, store: Store) -> Recipe:
+    """Return the recipe that a run goes on with; settings and data must be those it began with.
+
+    A precision that was left to the machine is the one that the run began with, here as there.
 
     Raises:
         UsageError: the recipe differs.
         DataError: the data changed since.
     """
     began = load_recipe(folder / RECIPE)
+    if recipe.precision == "auto":
+        recipe = recipe.model_copy(update={"precision": began.precision})
     if began != recipe:
         differing = [
             name for name in Recipe.model_fields if getattr(began, name) != getattr(recipe, name)
@@ -146,6 +150,7 @@ def check_resumable(folder: Path, recipe: Recipe, store: Store) -> None:
             "settings, or start anew with --overwrite."
         )
     check_data(folder, store)
+    return recipe
 
 
 def check_data(folder: Path, store: Store) -> None:
@@ -227,6 +232,7 @@ def environment(store: Store, device: str, data: Path, seed: int) -> dict[str, A
         "data": {
             "path": str(data.resolve()),
             "layout": store.manifest.layout,
+            "labels": store.manifest.note or "as found",
             "digest": store.digest,
         },
     }

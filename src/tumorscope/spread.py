@@ -144,4 +144,9 @@ def summarize_seeds(seeds: Sequence[int], results: Sequence[Results]) -> SeedSum
         values = [getattr(found, name).value for found in results]
         if None not in values:
             scores[name] = spread_of(values)
-    return SeedSummary(seeds=tuple(seeds), images=results[0].images.test, scores=scores)
+    return SeedSummary(
+        seeds=tuple(seeds),
+        images=results[0].images.test,
+        scores=scores,
+        majority=results[0].controls.majority,
+    )

@@ -98,11 +98,11 @@ class Store:
 
     @property
     def digest(self) -> str:
-        """A digest of what the data set says: paths, labels, splits, patients and contents."""
+        """A digest of what the data set says: paths, labels, splits, patients, boxes, contents."""
         whole = hashlib.sha256()
         for row, facts in zip(self.manifest.rows, self.facts, strict=True):
             fields = (row.image, row.label, row.split, row.patient_id, row.fold, facts.sha256)
-            whole.update(repr(fields).encode())
+            whole.update(repr(fields + row.boxes).encode())
         return whole.hexdigest()
 
 

@@ -11,14 +11,13 @@ from tumorscope.files import explained, write_text
 from tumorscope.layouts import read_manifest
 from tumorscope.predict import Predictor
 from tumorscope.progress import Progress, Quiet
-from tumorscope.recipe import Recipe, load_recipe
+from tumorscope.recipe import Recipe, change_recipe, load_recipe
 from tumorscope.records import PARTS, Part, Partition
 from tumorscope.results import Results
 from tumorscope.run import (
     RECIPE,
     RESULTS,
     check_data,
-    check_resumable,
     create_run,
     next_run,
     read_environment,
@@ -26,6 +25,7 @@ from tumorscope.run import (
     read_results,
     read_run_partition,
     refuse_folder,
+    resumed_recipe,
     write_predictions,
 )
 from tumorscope.store import MIDDLE, Store, open_store
@@ -140,9 +140,10 @@ def chosen_recipe(options: Options) -> Recipe:
         RecipeError: there is no such recipe, or no such field.
     """
     recipe = options.get("recipe", "resnet18")
+    overrides = options.get("overrides", ())
     if isinstance(recipe, Recipe):
-        return recipe
-    return load_recipe(recipe, options.get("overrides", ()))
+        return change_recipe(recipe, overrides)
+    return load_recipe(recipe, overrides)
 
 
 def prepare_job(recipe: Recipe, options: Options) -> Job:
@@ -192,11 +193,11 @@ def train_one(job: Job, recipe: Recipe, folder: Path, *, resume: bool) -> Run:
         settle_precision,
     )
 
-    recipe = settle_precision(recipe, job.device)
     store, found = job.store, job.found
     if resume:
-        check_resumable(folder, recipe, store)
+        recipe = resumed_recipe(folder, recipe, store)
     else:
+        recipe = settle_precision(recipe, job.device)
         create_run(folder, recipe, store, found, job.device, job.place)
         write_exploration(folder, store, found, recipe)
     fitted = fit(

@@ -170,6 +170,12 @@ def _percent(score: "Score") -> str:
     return "n/a" if score.value is None else f"{score.value:.1%}"
 
 
+def _with_interval(score: "Score") -> str:
+    if score.low is None or score.high is None:
+        return _percent(score)
+    return f"{_percent(score)} ({100 * score.low:.1f}–{100 * score.high:.1f})"
+
+
 def _interval(score: "Score") -> str:
     if score.low is None or score.high is None:
         return ""
@@ -191,6 +197,7 @@ def _show_series(series: "Series") -> None:
         )
         for name, spread in summary.scores.items()
     ]
+    rows.append(("most frequent class", _percent(summary.majority), "", "", ""))
     show_table(("score", "mean", "95 % interval", "SD", "each seed"), rows)
     show("The interval covers chance in training alone, not which patients were tested.")
     show(f"\nRuns:  {series.folder}")
@@ -212,13 +219,18 @@ def compare(
         show(made.numbers.model_dump_json(indent=2))
         return
     rows = [
-        (str(n), run.recipe, str(run.images), _percent(run.accuracy), _interval(run.accuracy))
+        (
+            str(n),
+            *map(_with_interval, (run.accuracy, run.balanced_accuracy, run.macro_f1)),
+            _percent(run.majority),
+        )
         for n, run in enumerate(made.numbers.runs, 1)
     ]
-    show_table(("run", "recipe", "images", "accuracy", "95 % interval"), rows)
+    show_table(("run", "accuracy", "balanced accuracy", "macro F1", "majority"), rows)
+    show("In brackets 95 % intervals over groups; majority: always the most frequent class.")
     for number, run in enumerate(made.numbers.runs, 1):
         leaks = f"; {run.leaks} test images are not new to it" if run.leaks else ""
-        show(f"{number}: {run.run}{leaks}")
+        show(f"{number}: {run.recipe} on {run.images} images, {run.run}{leaks}")
     show()
     place = {run.run: number for number, run in enumerate(made.numbers.runs, 1)}
     for pair in made.numbers.pairs:

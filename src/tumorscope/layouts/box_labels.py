@@ -27,7 +27,7 @@ def refuse_without_boxes(manifest: Manifest, why: str) -> None:
         )
 
 
-def label_by_boxes(manifest: Manifest, classes: Sequence[str]) -> tuple[Manifest, str]:
+def label_by_boxes(manifest: Manifest, classes: Sequence[str]) -> Manifest:
     """Give each image the class that its label file names.
 
     Args:
@@ -35,8 +35,8 @@ def label_by_boxes(manifest: Manifest, classes: Sequence[str]) -> tuple[Manifest
         classes: the numbers' names, in order; looked for beside the data where empty.
 
     Returns:
-        The data set under the new labels, without the images that no box names a class of, and a
-        sentence on where the names come from and what changed.
+        The data set under the new labels, without the images that no box names a class of; its
+        note says where the names come from and what changed.
 
     Raises:
         DataError: no box has a class number, or a number has no name.
@@ -64,7 +64,7 @@ def label_by_boxes(manifest: Manifest, classes: Sequence[str]) -> tuple[Manifest
         f"Classes are the boxes' ({listed}; {origin}); {changed} of {len(rows)} images lie in the "
         "folder of another class."
     )
-    return replace(manifest, rows=tuple(rows), left_out=tuple(left_out)), note
+    return replace(manifest, rows=tuple(rows), left_out=tuple(left_out), note=note)
 
 
 def _names(manifest: Manifest, classes: Sequence[str]) -> tuple[Names, str]:

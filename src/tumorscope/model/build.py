@@ -1,5 +1,6 @@
 """From a recipe to its network."""
 
+import re
 import socket
 import urllib.parse
 import urllib.request
@@ -14,7 +15,7 @@ from tumorscope._torchvision import declare_missing_operators
 from tumorscope.errors import RecipeError
 from tumorscope.model.baseline import BaselineCNN
 from tumorscope.model.classifier import Classifier, learning_modules
-from tumorscope.model.weights import load_weights
+from tumorscope.model.weights import NAMED, load_weights
 from tumorscope.recipe import Recipe
 
 OWN = "cnn"  # the backbone that is not timm's
@@ -87,7 +88,12 @@ def _from_timm(recipe: Recipe) -> nn.Module:
             f"timm has no backbone '{recipe.backbone}'"
             + (f"; near ones: {', '.join(near)}." if near else ".")
         )
-    published = timm.get_pretrained_cfg(recipe.backbone)
+    try:
+        published = timm.get_pretrained_cfg(recipe.backbone)
+    except RuntimeError as error:
+        raise RecipeError(
+            f"timm knows no weights '{recipe.backbone}': leave out what follows the dot."
+        ) from error
     wanted = recipe.pretrained and not recipe.weights
     if wanted and not (published and timm.is_model_pretrained(recipe.backbone)):
         raise RecipeError(
@@ -117,11 +123,23 @@ def _create(timm: Any, recipe: Recipe, *, pretrained: bool) -> nn.Module:
             f"The backbone {recipe.backbone} cannot take {given}: {error}; "
             "correct or leave out backbone_options."
         ) from error
-    except Exception as error:
+    except RuntimeError as error:
+        if not pretrained or "size mismatch" not in str(error):
+            raise
+        raise RecipeError(
+            f"The published weights of {recipe.backbone} do not fit it with these "
+            f"backbone_options: {_mismatches(error)}."
+        ) from error
+    except OSError as error:  # as are those of the hub's library
         if not pretrained:
             raise
-        raise RecipeError(_unreachable(timm, recipe.backbone)) from error
+        raise RecipeError(f"{_unreachable(timm, recipe.backbone)} ({error})") from error
     return trunk
+
+
+def _mismatches(error: RuntimeError) -> str:
+    """Return the layers that PyTorch says are of another shape."""
+    return ", ".join(re.findall(r"size mismatch for ([\w.]+)", str(error))[:NAMED])
 
 
 def _can_be_had(timm: Any, backbone: str) -> bool:
@@ -166,8 +184,8 @@ def _refuse_size(trunk: nn.Module, recipe: Recipe, side: int) -> None:
     except (AssertionError, RuntimeError, ValueError) as error:
         reason = str(error).split("\n", maxsplit=1)[0].rstrip(".")
         raise RecipeError(
-            f"The backbone {recipe.backbone} cannot take images of {side} pixels ({reason}): choose "
-            "another size; many transformers take backbone_options.img_size as well."
+            f"The backbone {recipe.backbone} cannot take images of {side} pixels ({reason}): "
+            "choose another size; many transformers take backbone_options.img_size as well."
         ) from error
     if recipe.head == "attention":
         if features.ndim != 4 or features.shape[1] != features_of(trunk):

@@ -110,12 +110,15 @@ def learning_modules(model: Classifier, blocks: Sequence[str]) -> list[nn.Module
     Raises:
         RecipeError: there is no such block, or none of them has anything to learn.
     """
-    chosen = [module for name in blocks for module in _find(model, name)]
-    if not any(True for module in chosen for _ in module.parameters()):
-        raise RecipeError(
-            f"A stage that trains {', '.join(blocks)} trains nothing: {_blocks(model)}."
-        )
-    return chosen
+    chosen = {name: _find(model, name) for name in blocks}
+    for name, modules in chosen.items():
+        if not any(_has_weights(module) for module in modules):
+            raise RecipeError(f"A stage that trains {name} trains nothing in it: {_blocks(model)}.")
+    return [module for modules in chosen.values() for module in modules]
+
+
+def _has_weights(module: nn.Module) -> bool:
+    return any(True for _ in module.parameters())
 
 
 def _find(model: Classifier, name: str) -> list[nn.Module]:
@@ -138,12 +141,24 @@ def _from_last_block(trunk: nn.Module) -> list[nn.Module]:
         raise RecipeError(
             "What the last block of this backbone is, is not known: name blocks in 'train'."
         )
-    last = str(info[-1]["module"])
-    top = last.split(".", maxsplit=1)[0]
-    children = list(trunk.named_children())
-    place = [name for name, _ in children].index(top)
-    block = dict(trunk.named_modules())[last]
-    return [block, *(child for _, child in children[place + 1 :])]
+    name = str(info[-1]["module"])
+    block = trunk.get_submodule(name)
+    if any(parameter.ndim > 1 for parameter in block.parameters()):
+        return [block, *_behind(trunk, name)]
+    return _behind(trunk, str(info[-2]["module"]))  # a norm or activation only ends the block
+
+
+def _behind(trunk: nn.Module, name: str) -> list[nn.Module]:
+    """Return the modules that come after one, in it, and after those that hold it."""
+    *above, last = name.split(".")
+    found: list[nn.Module] = []
+    while True:
+        children = list(trunk.get_submodule(".".join(above)).named_children())
+        place = [child for child, _ in children].index(last)
+        found += [module for _, module in children[place + 1 :]]
+        if not above:
+            return found
+        last = above.pop()
 
 
 def _blocks(model: Classifier) -> str:
@@ -152,9 +167,7 @@ def _blocks(model: Classifier) -> str:
     for name, child in model.trunk.named_children():
         inner = [f"{name}.{n}" for n, _ in child.named_children() if n.isdigit()]
         names += inner if inner and not name.startswith("layer") else [name]
-    with_weights = [
-        n for n in names if any(True for _ in model.trunk.get_submodule(n).parameters())
-    ]
+    with_weights = [n for n in names if _has_weights(model.trunk.get_submodule(n))]
     return f"choose from {ALL}, {HEAD}, {LAST_BLOCK}, {', '.join(with_weights)}"
 
 

@@ -15,18 +15,12 @@ class Halves:
 
     Attributes:
         front: grey levels, as the classifier takes them, to what the rest learns from.
-        rest: that to features.
     """
 
-    def __init__(self, model: Classifier, front: nn.Sequential, rest: nn.Sequential) -> None:
+    def __init__(self, model: Classifier, front: list[nn.Module], rest: list[nn.Module]) -> None:
         self._model = model
-        self._front = front
-        self._rest = rest
-
-    def front(self, pixels: Tensor) -> Tensor:
-        """Return the outputs of the frozen front."""
-        found: Tensor = self._front(self._model.normalized(pixels))
-        return found
+        self.front = nn.Sequential(_Normalization(model), *front)
+        self._rest = nn.Sequential(*rest)
 
     def back(self, outputs: Tensor) -> Tensor:
         """Return what the whole trunk gives, from the outputs of the front."""
@@ -36,6 +30,17 @@ class Halves:
     def logits(self, outputs: Tensor) -> Tensor:
         """Return logits, float, shape (n, classes), from the outputs of the front."""
         return self._model.decide(self.back(outputs))
+
+
+class _Normalization(nn.Module):
+    """The classifier's own, which stays where the classifier is."""
+
+    def __init__(self, model: Classifier) -> None:
+        super().__init__()
+        self._of = (model,)  # in a tuple, as the classifier is no part of this module
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self._of[0].normalized(pixels)
 
 
 def split_trunk(model: Classifier, side: int) -> Halves | None:
@@ -54,7 +59,7 @@ def split_trunk(model: Classifier, side: int) -> Halves | None:
     first = learns.index(True) if True in learns else len(parts)
     if not any(True for part in parts[:first] for _ in part.parameters()):
         return None
-    halves = Halves(model, nn.Sequential(*parts[:first]), nn.Sequential(*parts[first:]))
+    halves = Halves(model, parts[:first], parts[first:])
     return halves if _same(model, halves, side) else None
 
 
@@ -72,6 +77,7 @@ def _same(model: Classifier, halves: Halves, side: int) -> bool:
     was_training = model.training
     model.eval()
     noise = torch.rand(2, 1, side, side, generator=torch.Generator().manual_seed(0)) * 255
+    noise = noise.to(model.mean.device)
     try:
         with torch.inference_mode():
             expected = model(noise)

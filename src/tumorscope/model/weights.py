@@ -1,7 +1,7 @@
 """Weights that somebody else trained: from a file, or by timm's own loading."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +14,24 @@ from tumorscope.errors import RecipeError
 
 PICKLED = (".pth", ".pt", ".bin", ".ckpt")
 WRAPPERS = ("state_dict", "model", "model_state_dict")
-PREFIXES = ("module.", "trunk.", "model.trunk.")  # of parallel training, our bundles, our runs
+PARALLEL = "module."  # what PyTorch's parallel training puts before every name
+OURS = ("model.trunk.", "trunk.")  # the backbone in our checkpoints, in our bundles
 NAMED = 4  # layers that a message names of each kind
 
 
-def load_weights(trunk: nn.Module, path: Path, classifier: str) -> None:
+def load_weights(trunk: nn.Module, path: Path, classifier: str | Sequence[str]) -> None:
     """Put the weights of a file into a network without its last layer.
 
     Args:
         trunk: the network.
         path: a safetensors file, or a `.pth` of tensors alone; no pickle is ever executed.
-        classifier: the name of the last layer in the file, which is not used.
+        classifier: the name of the last layer in the file, or several, which are not used.
 
     Raises:
         RecipeError: the file cannot be read or does not fit; the message names layers.
     """
-    found = _without_prefix(read_weights(path))
-    own = ("head.", "mean", "std", f"{classifier}.")
-    found = {name: value for name, value in found.items() if not name.startswith(own)}
+    last = (classifier,) if isinstance(classifier, str) else tuple(classifier)
+    found = _of_trunk(read_weights(path), last)
     expected = trunk.state_dict()
     counters = {name for name in expected if name.endswith("num_batches_tracked")}
     problems = [
@@ -86,12 +86,15 @@ def _tensors(path: Path, content: Any) -> dict[str, Tensor]:
     return dict(content)
 
 
-def _without_prefix(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Drop the names of what a network was wrapped in when it was saved."""
-    for prefix in PREFIXES:
-        if any(name.startswith(prefix) for name in tensors):
-            tensors = {name.removeprefix(prefix): value for name, value in tensors.items()}
-    return tensors
+def _of_trunk(tensors: dict[str, Tensor], last: Sequence[str]) -> dict[str, Tensor]:
+    """Return what belongs to the backbone, by the names that it has there."""
+    tensors = {name.removeprefix(PARALLEL): value for name, value in tensors.items()}
+    for prefix in OURS:
+        own = {n.removeprefix(prefix): v for n, v in tensors.items() if n.startswith(prefix)}
+        if own:
+            return own
+    dropped = tuple(f"{name}." for name in last)
+    return {name: value for name, value in tensors.items() if not name.startswith(dropped)}
 
 
 def _some(what: str, names: list[str]) -> str:

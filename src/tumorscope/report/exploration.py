@@ -111,9 +111,10 @@ def _kind(facts: Facts) -> str:
 
 
 def training_tiles(store: Store, partition: Partition, recipe: Recipe) -> list[Tile]:
-    """Draw training images, each as it is and as the first epoch changes it, with their boxes."""
+    """Draw training images, each as it is and as an early epoch changes it, with their boxes."""
     rows = _prefer_boxes(store, draw_rows(partition.where("train"), 8 * SAMPLES))
-    uniforms = draw_uniforms(recipe.seed, 0, len(store))[rows]
+    epoch = int(recipe.stages[0].views is not None)  # the first of several views is the plain one
+    uniforms = draw_uniforms(recipe.seed, epoch, len(store))[rows]
     pixels = torch.from_numpy(store.pixels(rows)).unsqueeze(1).float()
     changed = augment(pixels, uniforms, recipe.augment).round().byte().squeeze(1).numpy()
     tiles = []

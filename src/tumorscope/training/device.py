@@ -33,13 +33,17 @@ def settle_precision(recipe: Recipe, device: str) -> Recipe:
     """Return the recipe with `auto` replaced by the precision that it means on a device."""
     if recipe.precision != "auto":
         return recipe
-    pays = device == "cuda" or (device == "cpu" and _multiplies_bfloat16())
+    pays = bfloat16_pays(device)
     return recipe.model_copy(update={"precision": "bfloat16" if pays else "single"})
 
 
-def _multiplies_bfloat16() -> bool:
-    """Say whether this processor has matrix units for it, without which it is no faster."""
-    return bool(torch.cpu.get_capabilities().get("amx_bf16"))
+def bfloat16_pays(device: str) -> bool:
+    """Say whether a device has matrix units for bfloat16, without which it is no faster."""
+    if device == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    # Older releases of PyTorch do not say what the processor has.
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return device == "cpu" and bool(capabilities.get("amx_bf16"))
 
 
 def autocast(recipe: Recipe, device: str) -> torch.autocast:

@@ -74,7 +74,7 @@ def front_outputs(
     if stage.views is None or recipe.flip_averaging:
         yield None
         return
-    halves = split_trunk(model, recipe.image_size)
+    halves = split_trunk(model.to(device), recipe.image_size)
     if halves is None:
         yield None
         return
@@ -98,7 +98,7 @@ def _compute(
     wanted += [(int(row), 0) for row in data.validation]
     side = recipe.image_size
     with torch.inference_mode():
-        shape = halves.front(torch.zeros(1, 1, side, side)).shape[1:]
+        shape = halves.front(torch.zeros(1, 1, side, side, device=device)).shape[1:]
     dtype = DTYPES[recipe.cache_precision]
     size = len(wanted) * shape.numel() * np.dtype(dtype).itemsize / GIGABYTE
     place.mkdir(parents=True)
