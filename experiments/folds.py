@@ -1,5 +1,8 @@
 """Train a recipe on every fold of a data set, for several seeds, and keep a row a training.
 
+A row ends with one character a test image (1 right, 0 wrong) and the images' groups, so that every
+interval can be computed from the text.
+
 A training whose row is there is not run again, one that was stopped goes on where it was: start
 the same command as often as needed. A recipe that has changed since needs another --name.
 
@@ -13,14 +16,18 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 import tumorscope
 from tumorscope.files import read_csv, write_csv
 from tumorscope.run import is_run
+from tumorscope.spread import paired_gain
 from tumorscope.terminal import terminal_progress
 
 COLUMNS = (
-    *("recipe", "fold", "seed", "images", "right", "accuracy", "balanced_accuracy", "macro_f1"),
-    *("macro_auroc", "majority", "kept_epoch", "validation_accuracy", "seconds"),
+    *("recipe", "fold", "seed", "images", "accuracy", "low", "high", "balanced_accuracy"),
+    *("macro_f1", "macro_auroc", "majority", "kept_epoch", "validation_accuracy", "seconds"),
+    *("right", "groups"),
 )
 
 
@@ -37,8 +44,8 @@ def main() -> None:
                 continue
             rows.append(_train(asked, fold, seed))
             write_csv(asked.save, COLUMNS, rows)
-            print(dict(zip(COLUMNS, rows[-1], strict=True)), flush=True)
-    _print_means([row for row in rows if row[0] == (asked.name or asked.recipe)])
+            print(dict(zip(COLUMNS[:-2], rows[-1], strict=False)), flush=True)
+    report([dict(zip(COLUMNS, map(str, row), strict=True)) for row in rows])
 
 
 def _arguments() -> argparse.Namespace:
@@ -55,14 +62,25 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_intermixed_args()
 
 
-def _print_means(rows: Sequence[tuple[object, ...]]) -> None:
-    """Print the mean accuracy of all folds, and of all but the first where others tuned on it."""
-    accuracy = [(int(str(row[1])), float(str(row[5]))) for row in rows]
-    later = [value for fold, value in accuracy if fold > 1]
-    folds = sorted({fold for fold, _ in accuracy})
-    print(f"mean of folds {folds}: {statistics.mean(value for _, value in accuracy):.2%}")
-    if later:
-        print(f"mean of those after the first: {statistics.mean(later):.2%}")
+def report(rows: Sequence[dict[str, str]]) -> None:
+    """Print each recipe's mean over folds, and its accuracy on all their images together."""
+    for name in dict.fromkeys(row["recipe"] for row in rows):
+        own = [row for row in rows if row["recipe"] == name]
+        folds = sorted({int(row["fold"]) for row in own})
+        for some in (folds, folds[1:]):
+            chosen = [row for row in own if int(row["fold"]) in some]
+            if chosen:
+                mean = statistics.mean(float(row["accuracy"]) for row in chosen)
+                print(f"{name}, folds {some}: mean {mean:.2%}, {_together(chosen)}")
+
+
+def _together(rows: Sequence[dict[str, str]]) -> str:
+    """Return the accuracy on the images of several folds, with its interval over groups."""
+    right = np.array([c == "1" for row in rows for c in row["right"]])
+    groups = [group for row in rows for group in row["groups"].split()]
+    share, ends = paired_gain(np.zeros_like(right), right, groups)
+    assert ends is not None
+    return f"{right.sum()} of {len(right)} images, {share:.2%} ({ends[0]:.1%} to {ends[1]:.1%})"
 
 
 def _train(asked: argparse.Namespace, fold: int, seed: int) -> tuple[object, ...]:
@@ -80,14 +98,25 @@ def _train(asked: argparse.Namespace, fold: int, seed: int) -> tuple[object, ...
         progress=terminal_progress(quiet=False),
     )
     seconds = "" if resumed else round(time.perf_counter() - start)
-    found, test = run.results, run.results.parts["test"].accuracy
-    history = read_csv(folder / "metrics.csv")
+    return row_of(name, fold, seed, run, seconds)
+
+
+def row_of(
+    name: str, fold: int, seed: int, run: tumorscope.Run, seconds: object
+) -> tuple[object, ...]:
+    """Return a finished run's row; the seconds are unknown where it was stopped in between."""
+    found, folder = run.results, run.folder
     kept = tumorscope.Predictor.load(folder).card.provenance.kept_epoch
-    right = round((test.value or 0) * test.n)
-    scores = (found.accuracy, found.balanced_accuracy, found.macro_f1, found.macro_auroc)
-    values = [f"{score.value:.4f}" for score in (*scores, found.controls.majority)]
-    validation = f"{float(history[kept - 1]['validation_accuracy']):.4f}"
-    return (name, fold, seed, test.n, right, *values, kept, validation, seconds)
+    validation = float(read_csv(folder / "metrics.csv")[kept - 1]["validation_accuracy"])
+    values = (found.accuracy.value, found.accuracy.low, found.accuracy.high)
+    scores = (found.balanced_accuracy, found.macro_f1, found.macro_auroc, found.controls.majority)
+    shown = ["" if v is None else f"{v:.4f}" for v in (*values, *(score.value for score in scores))]
+    answers = read_csv(folder / "predictions.csv")
+    group = {row["image"]: row["group"] for row in read_csv(folder / "partition.csv")}
+    right = "".join(str(int(row["truth"] == row["predicted"])) for row in answers)
+    groups = " ".join(group[row["image"]] for row in answers)
+    made = (kept, f"{validation:.4f}", seconds)
+    return (name, fold, seed, found.images.test, *shown, *made, right, groups)
 
 
 if __name__ == "__main__":

@@ -225,7 +225,12 @@ def test_a_device_that_is_not_here_is_refused() -> None:
 
 @pytest.mark.skipif(os.environ.get("CUDA_VISIBLE_DEVICES") == "", reason="no GPU wanted")
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
-def test_training_on_a_gpu_learns_the_same(phantoms: Path, tmp_path: Path) -> None:
-    """On a GPU the same recipe ends with a bundle that answers on the CPU."""
-    run = tumorscope.train(data=phantoms, overrides=TINY, out=tmp_path / "gpu", device="cuda")
+@pytest.mark.parametrize("staged", [False, True])
+def test_training_on_a_gpu_learns_the_same(phantoms: Path, tmp_path: Path, staged: bool) -> None:
+    """On a GPU the same recipe, with frozen layers too, ends with a bundle that answers here."""
+    recipe = "mobilenetv2-staged" if staged else "resnet18"
+    settings = [*TINY, "pretrained=false"]
+    run = tumorscope.train(
+        data=phantoms, recipe=recipe, overrides=settings, out=tmp_path / "gpu", device="cuda"
+    )
     assert run.results.accuracy.value is not None
