@@ -40,6 +40,7 @@ class _Normalization(nn.Module):
         self._of = (model,)  # in a tuple, as the classifier is no part of this module
 
     def forward(self, pixels: Tensor) -> Tensor:
+        """Return what the classifier gives its trunk."""
         return self._of[0].normalized(pixels)
 
 
