@@ -259,6 +259,11 @@ def test_published_weights_come_by_timms_own_loading(tmp_path: Path, hub: str) -
     assert float(first.splitlines()[0]) == pytest.approx(float(whole), abs=1e-4)
     again = build_in_a_process(tmp_path, "http://nowhere.invalid")
     assert again.splitlines()[-1] == first.splitlines()[0]
+    for cached in tmp_path.rglob("blobs/*"):
+        cached.write_bytes(cached.read_bytes()[:1000])
+    damaged = build_in_a_process(tmp_path, "http://nowhere.invalid")
+    assert "in the cache are damaged" in damaged
+    assert "Traceback" not in damaged
 
 
 def test_no_network_and_no_file_is_a_sentence(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from tumorscope._torchvision import declare_missing_operators
@@ -128,12 +129,17 @@ def _create(timm: Any, recipe: Recipe, *, pretrained: bool) -> nn.Module:
             raise
         raise RecipeError(
             f"The published weights of {recipe.backbone} do not fit it with these "
-            f"backbone_options: {_mismatches(error)}."
+            f"backbone_options ({_mismatches(error)}): leave them out, or set pretrained=false."
+        ) from error
+    except SafetensorError as error:
+        raise RecipeError(
+            f"The weights of {recipe.backbone} in the cache are damaged ({error}): delete them "
+            "there, or give a file you have with weights=FILE."
         ) from error
     except OSError as error:  # as are those of the hub's library
         if not pretrained:
             raise
-        raise RecipeError(f"{_unreachable(timm, recipe.backbone)} ({error})") from error
+        raise RecipeError(_unreachable(timm, recipe.backbone)) from error
     return trunk
 
 
