@@ -20,9 +20,25 @@ TINY = ("backbone=resnet10t", "image_size=64", "batch_size=8", "epochs=3")
 
 def test_sizes_share_the_epochs() -> None:
     """Each size has its share of the epochs, in order; without sizes it is the full one."""
-    stage = Stage(epochs=7, sizes=(96, 128, 224))
-    assert [stage.side(epoch, 224) for epoch in range(7)] == [96, 96, 96, 128, 128, 224, 224]
+    assert sides(7) == [96, 96, 128, 128, 224, 224, 224]
     assert Stage(epochs=2).side(1, 160) == 160
+
+
+def test_few_epochs_have_the_last_sizes() -> None:
+    """Whatever is changed on the command line, the training ends at full size."""
+    assert sides(2) == [128, 224]
+    assert sides(1) == [224]
+
+
+def test_no_size_is_above_that_of_the_images() -> None:
+    """A smaller image size is the last one."""
+    assert sides(3, full=112) == [96, 112, 112]
+
+
+def sides(epochs: int, full: int = 224) -> list[int]:
+    """Return the side of each epoch of a stage with three sizes."""
+    stage = Stage(epochs=epochs, sizes=(96, 128, 224))
+    return [stage.side(epoch, full) for epoch in range(epochs)]
 
 
 def test_training_grows_and_validation_is_full_size(phantoms: Path, tmp_path: Path) -> None:
@@ -47,7 +63,6 @@ def test_training_grows_and_validation_is_full_size(phantoms: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (["sizes=[32, 96]"], "sizes reach 96, over image_size=64"),
         (["sizes=[32]", "views=2"], "sizes or views, not both"),
         (["sizes=[8]"], "greater than or equal to 16"),
     ],

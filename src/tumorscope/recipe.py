@@ -78,9 +78,9 @@ class Stage(Strict):
             30 % and down to zero, these batch by batch; `plateau`, times `plateau_factor` whenever
             the validation loss has not fallen for more than `plateau_patience` epochs.
         warm_up: epochs over which the rate rises from zero.
-        sizes: sides of the training images, in pixels, which take equal shares of the epochs in
-            turn: small images first are faster. Validation always has `image_size`, as has
-            training unless sizes are given.
+        sizes: sides of the training images, in pixels, none of them above `image_size`, which take
+            equal shares of the epochs in turn, of fewer epochs the last sizes: small images first
+            are faster. Validation always has `image_size`, as has training unless sizes are given.
         views: how many augmented views of each image there are, epoch after epoch in turn; the
             first is the plain image. Where the front of the network is frozen, its outputs are
             then computed once for each view. Unless given, every epoch draws a new view.
@@ -104,7 +104,10 @@ class Stage(Strict):
 
     def side(self, epoch: int, full: int) -> int:
         """Return the side of the training images in one epoch of the stage, in pixels."""
-        return self.sizes[epoch * len(self.sizes) // self.epochs] if self.sizes else full
+        if not self.sizes:
+            return full
+        after = (self.epochs - 1 - epoch) * len(self.sizes) // self.epochs
+        return min(self.sizes[-1 - after], full)
 
 
 class Recipe(Strict):
@@ -182,18 +185,8 @@ class Recipe(Strict):
         if self.attention_weight and self.head != "attention":
             raise ValueError("attention_weight needs head=attention")
         for stage in self.stages:
-            if stage.sizes and max(stage.sizes) > self.image_size:
-                raise ValueError(
-                    f"sizes reach {max(stage.sizes)}, over image_size={self.image_size}: raise "
-                    "image_size, which is the size of the answer"
-                )
             if stage.sizes and stage.views:
                 raise ValueError("a stage has sizes or views, not both: leave out one")
-            if len(stage.sizes) > stage.epochs:
-                raise ValueError(
-                    f"{len(stage.sizes)} sizes do not fit into epochs={stage.epochs}: give as many "
-                    "epochs, or fewer sizes"
-                )
         if self.augment.reflect >= self.image_size:
             raise ValueError("augment.reflect must be less than image_size: lower it")
         return self

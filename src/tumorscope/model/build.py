@@ -46,7 +46,9 @@ def build_trunk(recipe: Recipe) -> nn.Module:
     """
     torch.manual_seed(recipe.seed)
     trunk = _own(recipe) if recipe.backbone == OWN else _from_timm(recipe)
-    for side in sorted({recipe.image_size}.union(*(stage.sizes for stage in recipe.stages))):
+    full = recipe.image_size
+    sides = {stage.side(n, full) for stage in recipe.stages for n in range(stage.epochs)}
+    for side in sorted({full} | sides):
         _refuse_size(trunk, recipe, side)
     return trunk
 
