@@ -265,7 +265,7 @@ def _source(name: str | Path) -> Traversable:
         near = difflib.get_close_matches(str(name), recipe_names(), 1)
         raise RecipeError(
             f"There is no recipe '{name}'"
-            + (f"; did you mean '{near[0]}'?" if near else "")
+            + (f"; did you mean '{near[0]}'?" if near else ".")
             + f" Recipes: {', '.join(recipe_names())}, or the path of a .yaml file."
         )
     return Path(name) if is_file else BUILT_IN / f"{name}.yaml"
