@@ -14,7 +14,7 @@ from tumorscope.errors import RecipeError
 from tumorscope.files import read_csv
 from tumorscope.layouts import read_manifest
 from tumorscope.model import build_classifier, build_trunk
-from tumorscope.model.attention import AttentionPool, attention_loss, box_coverage
+from tumorscope.model.attention import AttentionPool, attention_losses, box_coverage
 from tumorscope.recipe import load_recipe
 from tumorscope.records import Box
 from tumorscope.store import open_store
@@ -43,9 +43,9 @@ def test_loss_is_least_where_attention_and_boxes_agree() -> None:
     covered = box_coverage([[Box(0.25, 0.25, 0.5, 0.5)], []], 2, 2)
     on = torch.tensor([[9.0, 0, 0, 0], [0.0, 0, 9, 0]]).log_softmax(1)
     off = torch.tensor([[0.0, 0, 0, 9], [9.0, 0, 0, 0]]).log_softmax(1)
-    assert float(attention_loss(on, covered)) < 0.001
-    assert float(attention_loss(off, covered)) > 8
-    assert float(attention_loss(off, torch.zeros(2, 4))) == 0
+    assert float(attention_losses(on, covered).sum()) < 0.001
+    assert float(attention_losses(off, covered).sum()) > 8
+    assert float(attention_losses(off, torch.zeros(2, 4)).sum()) == 0
 
 
 def attended(run: Path, data: Path) -> tuple[float, float]:

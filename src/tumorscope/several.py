@@ -58,6 +58,8 @@ def train_seeds(*, seeds: int, **options: Unpack[Options]) -> Series:
 
     if seeds < 2:
         raise UsageError(f"--seeds {seeds} shows no spread: ask for two or more.")
+    if options.get("devices", 1) * options.get("nodes", 1) > 1:
+        raise UsageError("--seeds trains in one process: leave --devices and --nodes out.")
     refuse_unknown(options)
     resume = options.get("resume", False)
     chosen, place = chosen_recipe(options), Path(options["data"])

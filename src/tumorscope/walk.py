@@ -1,5 +1,6 @@
 """The stages put together: what the command line and the public names call."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -63,6 +64,8 @@ class Options(TypedDict, total=False):
     published_split: bool
     test_fold: int | None
     device: str
+    devices: int
+    nodes: int
     loggers: Sequence[str]
     strict: bool
     overwrite: bool
@@ -83,6 +86,9 @@ def train(**options: Unpack[Options]) -> Run:
         published_split: use the published split as it is; the results then count its leaks.
         test_fold: test on this fold of the partition or of the manifest.
         device: `auto`, `cpu`, `cuda` or `mps`.
+        devices: how many processes train together on each machine, started by `torchrun`; they
+            share each batch.
+        nodes: how many machines; they must share the data's and the run's folders.
         loggers: where each epoch's scores go beside `metrics.csv`: `tensorboard`, `mlflow`.
         strict: take the first file that cannot be read for an error.
         overwrite: replace a run that is in `out`.
@@ -96,10 +102,47 @@ def train(**options: Unpack[Options]) -> Run:
     refuse_unknown(options)
     resume = options.get("resume", False)
     chosen, place = chosen_recipe(options), Path(options["data"])
+    if not _join(options):
+        return _assist(options)
     out = options.get("out")
     folder = Path(out) if out else next_run(f"{stem_of(place)}-{chosen.name}", resume=resume)
     refuse_folder(folder, place, overwrite=options.get("overwrite", False), resume=resume)
     return train_one(prepare_job(chosen, options), chosen, folder, resume=resume)
+
+
+def _join(options: Options) -> bool:
+    """Join the processes that train together; say whether this one leads them."""
+    if options.get("devices", 1) * options.get("nodes", 1) == 1 and "WORLD_SIZE" not in os.environ:
+        return True
+    from tumorscope.training import processes, resolve_device  # noqa: PLC0415 (imports PyTorch)
+
+    device = resolve_device(options.get("device", "auto"))
+    processes.join(options.get("devices", 1), options.get("nodes", 1), device)
+    return processes.leads()
+
+
+def _assist(options: Options) -> Run:
+    """Take part in a training that another process leads, from what it has written."""
+    from tumorscope.evaluation import class_numbers  # noqa: PLC0415 (imports scikit-learn)
+    from tumorscope.model import build_classifier  # noqa: PLC0415 (imports PyTorch)
+    from tumorscope.prepare import read_store  # noqa: PLC0415 (imports SciPy)
+    from tumorscope.training import fit, processes, resolve_device  # noqa: PLC0415
+
+    folder = processes.heard(Path())
+    recipe = load_recipe(folder / RECIPE)
+    store = read_store(Path(options["data"]), recipe, Quiet(), strict=False)
+    fit(
+        build_classifier(recipe, len(store.manifest.classes)),
+        store,
+        class_numbers(store),
+        read_run_partition(folder, "drawn", ""),
+        recipe,
+        folder,
+        device=resolve_device(options.get("device", "auto")),
+        progress=Quiet(),
+    )
+    processes.wait()
+    return Run(folder, read_results(folder))
 
 
 def refuse_unknown(options: Options) -> None:
@@ -190,6 +233,7 @@ def train_one(job: Job, recipe: Recipe, folder: Path, *, resume: bool) -> Run:
     from tumorscope.training import (  # noqa: PLC0415
         fit,
         open_loggers,
+        processes,
         settle_precision,
     )
 
@@ -200,6 +244,7 @@ def train_one(job: Job, recipe: Recipe, folder: Path, *, resume: bool) -> Run:
         recipe = settle_precision(recipe, job.device)
         create_run(folder, recipe, store, found, job.device, job.place)
         write_exploration(folder, store, found, recipe)
+    processes.heard(folder)  # the others begin now
     fitted = fit(
         build_classifier(recipe, len(store.manifest.classes)),
         store,
@@ -213,6 +258,7 @@ def train_one(job: Job, recipe: Recipe, folder: Path, *, resume: bool) -> Run:
     )
     export_bundle(folder / "bundle", fitted.model, int(fitted.best["epoch"]), store, found, recipe)
     _evaluate_into(folder, store, found, job.progress)
+    processes.wait()
     return Run(folder, read_results(folder))
 
 

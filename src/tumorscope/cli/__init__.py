@@ -33,5 +33,7 @@ def main() -> None:
 def _end(error: BaseException, sentence: str, exit_code: int) -> None:
     if os.environ.get("TUMORSCOPE_DEBUG"):
         traceback.print_exception(error)
-    typer.echo(f"tumorscope: {sentence}", err=True)
+    own = os.environ.get("RANK", "0")  # which of the processes that train together says it
+    name = "tumorscope" if own == "0" else f"tumorscope, process {own}"
+    typer.echo(f"{name}: {sentence}", err=True)
     sys.exit(exit_code)

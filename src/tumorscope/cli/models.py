@@ -1,6 +1,8 @@
 """Verbs that make and score models: demo, train, evaluate, compare, recipes."""
 
 import json
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,6 +59,10 @@ def train(
     ] = False,
     test_fold: Annotated[int | None, typer.Option(help="The fold to test on.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    devices: Annotated[
+        int, typer.Option(min=1, help="Processes that train together, on each machine.")
+    ] = 1,
+    nodes: Annotated[int, typer.Option(min=1, help="Machines, each with torchrun.")] = 1,
     logger: Annotated[
         list[str] | None,
         typer.Option(help="Beside metrics.csv: tensorboard, mlflow.", show_default="none"),
@@ -82,6 +88,9 @@ def train(
     import tumorscope  # noqa: PLC0415
     from tumorscope.terminal import show, terminal_progress  # noqa: PLC0415
 
+    if devices > 1 and nodes == 1 and "WORLD_SIZE" not in os.environ and seeds is None:
+        _launch(devices)
+    leads = os.environ.get("RANK", "0") == "0"
     overrides = [*(settings or []), *([] if seed is None else [f"seed={seed}"])]
     options: Options = dict(  # noqa: C408 (reads as the call it is)
         data=data,
@@ -93,21 +102,34 @@ def train(
         published_split=published_split,
         test_fold=test_fold,
         device=device,
+        devices=devices,
+        nodes=nodes,
         loggers=tuple(logger or ()),
         strict=strict,
         overwrite=overwrite,
         resume=resume,
-        progress=terminal_progress(quiet=quiet),
+        progress=terminal_progress(quiet=quiet or not leads),
     )
     if seeds is not None:
         series = tumorscope.train_seeds(seeds=seeds, **options)
         show(series.summary.model_dump_json(indent=2)) if as_json else _show_series(series)
         return
     run = tumorscope.train(**options)
+    if not leads:
+        return
     if as_json:
         show(run.results.model_dump_json(indent=2))
     else:
         _show_run(run)
+
+
+def _launch(devices: int) -> None:
+    """Run this command in several processes, and end with their exit code."""
+    from tumorscope.training import processes  # noqa: PLC0415
+    from tumorscope.walk import require_training  # noqa: PLC0415
+
+    require_training("tumorscope train")
+    raise typer.Exit(processes.launch(sys.argv[1:], devices))
 
 
 @app.command()

@@ -67,17 +67,16 @@ def _overlap(starts: Tensor, center: float, length: float) -> Tensor:
     return (high - low).clamp(min=0)
 
 
-def attention_loss(log_attention: Tensor, covered: Tensor) -> Tensor:
-    """Return the cross-entropy between where the boxes are and where the attention is.
+def attention_losses(log_attention: Tensor, covered: Tensor) -> Tensor:
+    """Return each image's cross-entropy between where its boxes are and where the attention is.
 
     Args:
         log_attention: as `AttentionPool.log_attention` gives it.
         covered: as `box_coverage` gives it.
 
     Returns:
-        The mean over the images with a box, a scalar in [0, ∞); 0 where there is none.
+        float in [0, ∞), shape (n,); 0 for an image without a box.
     """
     total = covered.sum(dim=1)
     wanted = covered / total.clamp(min=1e-9).unsqueeze(1)
-    losses = -(wanted * log_attention).sum(dim=1)
-    return losses.sum() / (total > 0).sum().clamp(min=1)
+    return -(wanted * log_attention).sum(dim=1)

@@ -4,6 +4,7 @@ from tumorscope._torchvision import declare_missing_operators
 
 declare_missing_operators()  # torchmetrics, which Lightning imports, imports torchvision
 
+from tumorscope.training import processes  # noqa: E402
 from tumorscope.training.device import resolve_device, settle_precision  # noqa: E402
 from tumorscope.training.fit import Fitted, fit  # noqa: E402
 from tumorscope.training.loggers import check_loggers, open_loggers  # noqa: E402
@@ -13,6 +14,7 @@ __all__ = [
     "check_loggers",
     "fit",
     "open_loggers",
+    "processes",
     "resolve_device",
     "settle_precision",
 ]

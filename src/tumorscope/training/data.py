@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from tumorscope.recipe import Recipe
 from tumorscope.records import Partition
 from tumorscope.store import Store
+from tumorscope.training import processes
 
 ORDER = 1  # keeps the draws for the order apart from others of the same seed and epoch
 
@@ -49,20 +50,24 @@ class StoreBatches(Dataset[Batch]):
 
 
 class Batches(Sampler[list[int]]):
-    """Row numbers in batches, shuffled where a seed is given."""
+    """Row numbers in batches, shuffled where a seed is given.
+
+    Several processes share each batch, which is the same whatever their number.
+    """
 
     def __init__(self, rows: NDArray[np.intp], size: int, seed: Sequence[int] | None) -> None:
         self.rows = rows if seed is None else np.random.default_rng(seed).permutation(rows)
         self.size = size
-        # Batch normalisation cannot learn from a batch of one; such a remainder waits an epoch.
-        self.drop = seed is not None and len(rows) % size == 1
+        # Batch normalisation cannot learn from one image; such a remainder waits an epoch.
+        self.drop = seed is not None and 0 < len(rows) % size < 2 * processes.count()
 
     def __len__(self) -> int:
         return -(-len(self.rows) // self.size) - self.drop
 
     def __iter__(self) -> Iterator[list[int]]:
         for number in range(len(self)):
-            yield self.rows[number * self.size : (number + 1) * self.size].tolist()
+            batch = self.rows[number * self.size : (number + 1) * self.size]
+            yield batch[processes.rank() :: processes.count()].tolist()
 
 
 class Slices(lightning.LightningDataModule):

@@ -21,6 +21,7 @@ from tumorscope.progress import Progress, Task
 from tumorscope.recipe import Recipe
 from tumorscope.records import Partition
 from tumorscope.store import Store
+from tumorscope.training import processes
 from tumorscope.training.data import Slices
 from tumorscope.training.device import settle_precision
 from tumorscope.training.follow import Follower
@@ -82,7 +83,7 @@ def fit(
     (folder / "checkpoints").mkdir(exist_ok=True)
     data = Slices(store, labels, partition, recipe)
     keeper = Keeper(folder, recipe.keep)
-    if keeper.read_last():
+    if keeper.read_last() and processes.leads():
         keeper.write_history()
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     plan = _plan(data, store, labels, recipe)
@@ -145,7 +146,11 @@ def _run(
     trainer = lightning.Trainer(
         max_epochs=work.stage.epochs,
         accelerator="gpu" if device == "cuda" else device,
-        devices=1,
+        devices=processes.local_count(),
+        num_nodes=processes.count() // processes.local_count(),
+        strategy="ddp" if processes.count() > 1 else "auto",
+        sync_batchnorm=device == "cuda" and processes.count() > 1,
+        use_distributed_sampler=False,  # ours deals each batch out already
         precision="bf16-mixed" if work.recipe.precision == "bfloat16" else "32-true",
         callbacks=[keeper, follower],
         logger=list(loggers),

@@ -5,6 +5,7 @@ from typing import Any
 import lightning.pytorch as lightning
 
 from tumorscope.progress import Task
+from tumorscope.training import processes
 from tumorscope.training.data import Batch
 from tumorscope.training.keep import Keeper
 
@@ -25,8 +26,8 @@ class Follower(lightning.Callback):
         batch: Batch,
         batch_idx: int,  # noqa: ARG002
     ) -> None:
-        """Count the images of a batch."""
-        self.task.advance(len(batch.labels))
+        """Count the images of a batch, those of the other processes too."""
+        self.task.advance(len(batch.labels) * processes.count())
 
     def on_train_epoch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
         """Say how the epoch went, and whether it ended the stage early."""

@@ -16,6 +16,7 @@ from tumorscope.augment import augment, draw_uniforms
 from tumorscope.model import Classifier, Halves, split_trunk
 from tumorscope.progress import Progress
 from tumorscope.recipe import Recipe, Stage
+from tumorscope.training import processes
 from tumorscope.training.data import Slices
 from tumorscope.training.device import autocast
 
@@ -32,15 +33,17 @@ class FrontOutputs:
         views: how many there are of a training row; a validation row has one.
     """
 
-    def __init__(self, views: int, places: dict[int, int], values: NDArray[np.floating]) -> None:
+    def __init__(
+        self, views: int, places: dict[int, int], values: Sequence[NDArray[np.floating]]
+    ) -> None:
         self.views = views
         self._places = places
-        self._values = values
+        self._values = values  # an array for each process that made some, dealt in turn
 
     def read(self, rows: Sequence[int], view: int) -> Tensor:
         """Return the outputs of some rows in one view, float32, shape (n, …)."""
-        numbers = [self._places[row] + view for row in rows]
-        return torch.from_numpy(self._values[numbers]).float()
+        numbers = [divmod(self._places[row] + view, len(self._values)) for row in rows]
+        return torch.from_numpy(np.stack([self._values[n][i] for i, n in numbers])).float()
 
 
 @contextmanager
@@ -70,7 +73,9 @@ def front_outputs(
         limit or the disk, or answers averaged over mirror images.
     """
     place = folder / "front"
-    shutil.rmtree(place, ignore_errors=True)  # what a killed run left
+    if processes.leads():
+        shutil.rmtree(place, ignore_errors=True)  # what a killed run left
+    processes.wait()
     if stage.views is None or recipe.flip_averaging:
         yield None
         return
@@ -80,8 +85,10 @@ def front_outputs(
         return
     try:
         yield _compute(halves, data, recipe, stage.views, place, device, progress)
+        processes.wait()  # until none reads them
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        if processes.leads():
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def _compute(
@@ -101,8 +108,8 @@ def _compute(
         shape = halves.front(torch.zeros(1, 1, side, side, device=device)).shape[1:]
     dtype = DTYPES[recipe.cache_precision]
     size = len(wanted) * shape.numel() * np.dtype(dtype).itemsize / GIGABYTE
-    place.mkdir(parents=True)
-    free = shutil.disk_usage(place).free / GIGABYTE - RESERVE
+    place.mkdir(parents=True, exist_ok=True)
+    free = processes.heard(shutil.disk_usage(place).free / GIGABYTE - RESERVE)
     if size > min(recipe.cache_limit, free):
         limit = "cache_limit" if recipe.cache_limit < free else "free space on the disk"
         progress.say(
@@ -111,18 +118,23 @@ def _compute(
         )
         return None
     progress.say(f"The outputs of the frozen layers take {size:.2f} GB of disk for this stage.")
+    paths = [place / f"outputs-{number}.npy" for number in range(processes.count())]
+    own = processes.rank()
     try:
-        path = place / "outputs.npy"
-        _fill(path, halves, data, recipe, wanted, device, progress)
+        _fill(paths[own], halves, data, recipe, wanted[own :: len(paths)], device, progress)
+        fits = True
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise
+        fits = False
+    if not processes.all_say(fits, device):
         progress.say("No space is left for the outputs of the frozen layers: computed every epoch.")
         return None
     places: dict[int, int] = {}
     for number, (row, _) in enumerate(wanted):
         places.setdefault(row, number)
-    return FrontOutputs(views, places, np.load(path, mmap_mode="r", allow_pickle=False))
+    values = [np.load(path, mmap_mode="r", allow_pickle=False) for path in paths]
+    return FrontOutputs(views, places, values)
 
 
 def _fill(

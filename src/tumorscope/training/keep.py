@@ -9,6 +9,7 @@ from safetensors.torch import save
 
 from tumorscope.errors import DataError
 from tumorscope.files import replacing, write_bytes, write_csv
+from tumorscope.training import processes
 from tumorscope.training.schedule import has_stalled
 from tumorscope.training.task import Classification
 
@@ -88,11 +89,14 @@ class Keeper(lightning.Callback):
             {"epoch": pl_module.epoch + 1, "stage": self.stage, "learning_rate": rate, **scores}
         )
         pl_module.losses.append(scores["validation_loss"])
-        if self.kept is self.history[-1]:
-            write_bytes(self.best, save(contiguous(pl_module.kept_model.state_dict())))
-        with replacing(self.last) as temporary:
-            trainer.save_checkpoint(temporary)
-        self.write_history()
+        if processes.leads():
+            if self.kept is self.history[-1]:
+                write_bytes(self.best, save(contiguous(pl_module.kept_model.state_dict())))
+            with replacing(self.last) as temporary:
+                trainer.save_checkpoint(temporary)
+            self.write_history()
+        else:
+            trainer.save_checkpoint(self.last)  # writes nothing, but the leader waits for it
         for logger in trainer.loggers:
             logger.log_metrics({**scores, "learning_rate": rate}, step=pl_module.epoch + 1)
         trainer.should_stop = has_stalled(pl_module.stage, pl_module.losses)

@@ -16,9 +16,10 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from tumorscope.augment import augment, augment_boxes, draw_uniforms
 from tumorscope.model import Classifier, Halves, split_trunk
-from tumorscope.model.attention import AttentionPool, attention_loss, box_coverage
+from tumorscope.model.attention import AttentionPool, attention_losses, box_coverage
 from tumorscope.recipe import Recipe, Stage
 from tumorscope.records import Box
+from tumorscope.training import processes
 from tumorscope.training.data import Batch
 from tumorscope.training.front import FrontOutputs, view_uniforms
 from tumorscope.training.schedule import plateau_factor, rate_factor
@@ -114,24 +115,34 @@ class Classification(lightning.LightningModule):
         rate = self.stage.learning_rate * self.factor(step) * self.plateau
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = rate
-        words = np.random.SeedSequence([self.recipe.seed, DROPOUT, self.epoch, batch_idx])
+        own = [processes.rank()] if processes.rank() else []
+        words = np.random.SeedSequence([self.recipe.seed, DROPOUT, self.epoch, batch_idx, *own])
         torch.manual_seed(int(words.generate_state(1, np.uint64)[0] >> 1))
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """Return the loss of one augmented batch."""
         seen = self._see(batch)
         logits = self.model.decide(seen).float()
-        loss = functional.cross_entropy(
+        total = functional.cross_entropy(
             logits,
             batch.labels,
             weight=self.class_weights,
             label_smoothing=self.recipe.label_smoothing,
+            reduction="sum",
         )
-        self.training_loss.update(loss.detach(), weight=len(batch.labels))
+        loss = _mean(total, self._weights(batch.labels).sum())
+        images = processes.summed(torch.tensor(float(len(batch.labels)), device=self.device))
+        self.training_loss.update(loss.detach(), weight=images / processes.count())
         self.training_accuracy.update(logits.detach(), batch.labels)
         if self.recipe.attention_weight:
             loss = loss + self.recipe.attention_weight * self._attention_loss(seen, batch)
         return loss
+
+    def _weights(self, labels: Tensor) -> Tensor:
+        """Return how much each image of a batch counts."""
+        if self.class_weights is None:
+            return torch.ones(len(labels), device=labels.device)
+        return self.class_weights[labels]
 
     def _see(self, batch: Batch) -> Tensor:
         """Return what the trunk makes of one batch, augmented as this epoch does."""
@@ -158,7 +169,8 @@ class Classification(lightning.LightningModule):
                 for marked, own in zip(boxes, drawn, strict=True)
             ]
         covered = box_coverage(boxes, *maps.shape[2:]).to(maps.device)
-        return attention_loss(self.model.pool.log_attention(maps), covered)
+        losses = attention_losses(self.model.pool.log_attention(maps), covered)
+        return _mean(losses.sum(), (covered.sum(dim=1) > 0).sum())
 
     def _read(self, batch: Batch, view: int) -> Tensor:
         assert self.outputs is not None
@@ -178,12 +190,15 @@ class Classification(lightning.LightningModule):
             self.averaged.update_parameters(self.model)
 
     def on_validation_epoch_start(self) -> None:
-        """Forget the last validation."""
+        """Forget the last validation; all processes score the leader's network."""
+        processes.follow_leader(self.kept_model)
         self.validation_loss.reset()
         self.validation_accuracy.reset()
 
     def validation_step(self, batch: Batch, _: int) -> None:
         """Score one batch as it is."""
+        if not len(batch.labels):  # fewer images than processes
+            return
         if self.outputs is not None:
             logits = self._halves(self.kept_model).logits(self._read(batch, view=0))
             chances = logits.float().softmax(dim=1)
@@ -220,4 +235,14 @@ def _averaged(model: Classifier, decay: float) -> AveragedModel | None:
     if not decay:
         return None
     average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
-    return AveragedModel(model, multi_avg_fn=average, use_buffers=True)
+    averaged = AveragedModel(model, multi_avg_fn=average, use_buffers=True)
+    return averaged.requires_grad_(False)
+
+
+def _mean(total: Tensor, count: Tensor) -> Tensor:
+    """Return a sum over this process's images by the count of all processes' images.
+
+    It is scaled so that the mean over processes, which they take of the gradients, is the mean
+    over the images.
+    """
+    return total * processes.count() / processes.summed(count.float()).clamp(min=1e-9)
