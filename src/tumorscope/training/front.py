@@ -18,7 +18,7 @@ from tumorscope.progress import Progress
 from tumorscope.recipe import Recipe, Stage
 from tumorscope.training import processes
 from tumorscope.training.data import Slices
-from tumorscope.training.device import autocast
+from tumorscope.training.runtime import fastest_front
 
 DTYPES = {"half": np.float16, "single": np.float32}
 BATCH = 32
@@ -149,6 +149,7 @@ def _fill(
     """Write the outputs of rows and views, in their order, as one `.npy` array."""
     dtype = np.dtype(DTYPES[recipe.cache_precision])
     store = data.batches.store
+    run = fastest_front(halves, recipe, device, BATCH, progress)
     with path.open("wb") as file, progress.task("frozen layers", len(wanted)) as task:
         for start in range(0, len(wanted), BATCH):
             rows, views = np.array(wanted[start : start + BATCH]).T
@@ -159,9 +160,7 @@ def _fill(
                 if drawn is not None:
                     own = drawn[rows[views == view]].to(device)
                     pixels[chosen] = augment(pixels[chosen], own, recipe.augment)
-            with torch.inference_mode(), autocast(recipe, device):
-                found = halves.front(pixels.contiguous(memory_format=torch.channels_last))
-            values = found.float().contiguous().cpu().numpy().astype(dtype)
+            values = run(pixels).contiguous().cpu().numpy().astype(dtype)
             if start == 0:
                 header = {"descr": dtype.str, "fortran_order": False}
                 shape = (len(wanted), *values.shape[1:])

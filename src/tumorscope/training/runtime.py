@@ -1,0 +1,94 @@
+"""What runs a frozen front: OpenVINO on a processor, where it is at hand, else PyTorch."""
+
+import importlib.util
+import warnings
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from tumorscope.model import Halves
+from tumorscope.progress import Progress
+from tumorscope.recipe import Recipe
+from tumorscope.training.device import autocast
+
+Front = Callable[[Tensor], Tensor]
+
+AGREEMENT = 0.05  # rounding explains such a mean difference, as a share of the mean size
+HINTS = {"single": "f32", "bfloat16": "bf16"}
+
+
+def fastest_front(
+    halves: Halves, recipe: Recipe, device: str, batch: int, progress: Progress
+) -> Front:
+    """Return what runs a frozen front fastest here.
+
+    Outputs that are kept in single precision are asked to be exact, so PyTorch makes them.
+
+    Args:
+        halves: their front is run.
+        recipe: its size and precisions.
+        device: `cpu`, `cuda` or `mps`.
+        batch: the most images at a time.
+        progress: where to say which it is.
+
+    Returns:
+        A function from grey levels, float, shape (n, 1, side, side), n at most `batch`, to the
+        front's outputs, float32.
+    """
+    plain = _in_pytorch(halves, recipe, device)
+    wanted = device == "cpu" and recipe.cache_precision == "half"
+    if not wanted or importlib.util.find_spec("openvino") is None:
+        return plain
+    noise = torch.rand(batch, 1, recipe.image_size, recipe.image_size) * 255
+    try:
+        compiled = _in_openvino(halves, recipe, noise)
+        expected, found = plain(noise), compiled(noise)
+    except Exception as error:  # noqa: BLE001 (layers it cannot convert are told in many ways)
+        progress.say(f"OpenVINO cannot run the frozen layers ({_first_line(error)}): PyTorch does.")
+        return plain
+    if float((found - expected).abs().mean()) > AGREEMENT * float(expected.abs().mean()):
+        progress.say("OpenVINO answers otherwise than PyTorch for the frozen layers: PyTorch runs.")
+        return plain
+    return compiled
+
+
+def _in_pytorch(halves: Halves, recipe: Recipe, device: str) -> Front:
+    def run(pixels: Tensor) -> Tensor:
+        with torch.inference_mode(), autocast(recipe, device):
+            found: Tensor = halves.front(pixels.contiguous(memory_format=torch.channels_last))
+            return found.float()
+
+    return run
+
+
+def _in_openvino(halves: Halves, recipe: Recipe, noise: Tensor) -> Front:
+    import openvino  # noqa: PLC0415  (an extra)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the tracer, on what is constant here
+        network = openvino.convert_model(
+            halves.front, example_input=noise[:1], input=list(noise.shape)
+        )
+    compiled = openvino.Core().compile_model(
+        network,
+        "CPU",
+        {
+            "INFERENCE_PRECISION_HINT": HINTS[recipe.precision],
+            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+            "PERFORMANCE_HINT": "LATENCY",
+        },
+    )
+    request = compiled.create_infer_request()
+
+    def run(pixels: Tensor) -> Tensor:
+        missing = len(noise) - len(pixels)
+        filled = torch.cat([pixels, noise[:missing]]) if missing else pixels
+        found = request.infer({0: filled.contiguous().numpy()}, share_inputs=True)
+        return torch.from_numpy(found[0][: len(pixels)].copy())
+
+    return run
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n", maxsplit=1)[0].rstrip(".")
