@@ -17,6 +17,7 @@ from PIL import Image
 import tumorscope
 from tumorscope._torchvision import declare_missing_operators
 from tumorscope.phantom import write_phantoms
+from tumorscope.progress import Quiet
 
 # A red build must come from a change; HYPOTHESIS_PROFILE=default looks for new examples.
 settings.register_profile("repeatable", derandomize=True)
@@ -26,6 +27,18 @@ declare_missing_operators()  # tests compare with torchmetrics, which imports to
 
 REAL = Path(os.environ.get("TUMORSCOPE_DATA", Path(__file__).parents[2] / "shared" / "data"))
 TINY = ("image_size=32", "epochs=2", "batch_size=16")
+
+
+class Heard(Quiet):
+    """Keeps the lines that were said."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, line: str) -> None:
+        """Keep a line."""
+        self.lines.append(line)
+
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 

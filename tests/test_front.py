@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import load_file
 
 import tumorscope
+from tests.conftest import Heard
 from tumorscope.files import read_csv
 from tumorscope.model import build_classifier, split_trunk
-from tumorscope.progress import Quiet
 from tumorscope.recipe import load_recipe
 
 STAGED = (
@@ -21,17 +21,6 @@ STAGED = (
     *("patience=null", "views=2", "weight_averaging=0.8", "keep=last", "dropout=0.2"),
     "precision=single",
 )
-
-
-class Heard(Quiet):
-    """Keeps the lines that were said."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, line: str) -> None:
-        """Keep a line."""
-        self.lines.append(line)
 
 
 def train(data: Path, out: Path, *more: str, resume: bool = False) -> tuple[Path, list[str]]:

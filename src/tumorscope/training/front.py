@@ -149,7 +149,7 @@ def _fill(
     """Write the outputs of rows and views, in their order, as one `.npy` array."""
     dtype = np.dtype(DTYPES[recipe.cache_precision])
     store = data.batches.store
-    run = fastest_front(halves, recipe, device, BATCH, progress)
+    run = fastest_front(halves.front, recipe, device, BATCH, progress)
     with path.open("wb") as file, progress.task("frozen layers", len(wanted)) as task:
         for start in range(0, len(wanted), BATCH):
             rows, views = np.array(wanted[start : start + BATCH]).T

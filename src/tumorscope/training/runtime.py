@@ -1,13 +1,14 @@
 """What runs a frozen front: OpenVINO on a processor, where it is at hand, else PyTorch."""
 
 import importlib.util
+import sys
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from tumorscope.model import Halves
 from tumorscope.progress import Progress
 from tumorscope.recipe import Recipe
 from tumorscope.training.device import autocast
@@ -19,14 +20,14 @@ HINTS = {"single": "f32", "bfloat16": "bf16"}
 
 
 def fastest_front(
-    halves: Halves, recipe: Recipe, device: str, batch: int, progress: Progress
+    front: nn.Module, recipe: Recipe, device: str, batch: int, progress: Progress
 ) -> Front:
     """Return what runs a frozen front fastest here.
 
     Outputs that are kept in single precision are asked to be exact, so PyTorch makes them.
 
     Args:
-        halves: their front is run.
+        front: the layers that are run.
         recipe: its size and precisions.
         device: `cpu`, `cuda` or `mps`.
         batch: the most images at a time.
@@ -36,13 +37,13 @@ def fastest_front(
         A function from grey levels, float, shape (n, 1, side, side), n at most `batch`, to the
         front's outputs, float32.
     """
-    plain = _in_pytorch(halves, recipe, device)
+    plain = _in_pytorch(front, recipe, device)
     wanted = device == "cpu" and recipe.cache_precision == "half"
     if not wanted or importlib.util.find_spec("openvino") is None:
         return plain
     noise = torch.rand(batch, 1, recipe.image_size, recipe.image_size) * 255
     try:
-        compiled = _in_openvino(halves, recipe, noise)
+        compiled = _in_openvino(front, recipe, noise)
         expected, found = plain(noise), compiled(noise)
     except Exception as error:  # noqa: BLE001 (layers it cannot convert are told in many ways)
         progress.say(f"OpenVINO cannot run the frozen layers ({_first_line(error)}): PyTorch does.")
@@ -53,23 +54,20 @@ def fastest_front(
     return compiled
 
 
-def _in_pytorch(halves: Halves, recipe: Recipe, device: str) -> Front:
+def _in_pytorch(front: nn.Module, recipe: Recipe, device: str) -> Front:
     def run(pixels: Tensor) -> Tensor:
         with torch.inference_mode(), autocast(recipe, device):
-            found: Tensor = halves.front(pixels.contiguous(memory_format=torch.channels_last))
+            found: Tensor = front(pixels.contiguous(memory_format=torch.channels_last))
             return found.float()
 
     return run
 
 
-def _in_openvino(halves: Halves, recipe: Recipe, noise: Tensor) -> Front:
-    import openvino  # noqa: PLC0415  (an extra)
-
+def _in_openvino(front: nn.Module, recipe: Recipe, noise: Tensor) -> Front:
+    openvino = _openvino()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the tracer, on what is constant here
-        network = openvino.convert_model(
-            halves.front, example_input=noise[:1], input=list(noise.shape)
-        )
+        network = openvino.convert_model(front, example_input=noise[:1], input=list(noise.shape))
     compiled = openvino.Core().compile_model(
         network,
         "CPU",
@@ -88,6 +86,14 @@ def _in_openvino(halves: Halves, recipe: Recipe, noise: Tensor) -> Front:
         return torch.from_numpy(found[0][: len(pixels)].copy())
 
     return run
+
+
+def _openvino() -> Any:
+    """Import OpenVINO without what reports each use to its makers."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino  # noqa: PLC0415 (an extra)
+
+    return openvino
 
 
 def _first_line(error: BaseException) -> str:
