@@ -14,7 +14,7 @@ WHOLE = ("backbone=convnext_atto", "image_size=32", "optimizer=sgd", "learning_r
 HEAD = ("backbone=resnet18", "image_size=32", "stages.0.train=[head]", "stages.0.views=2")
 COMMON = (
     *("epochs=2", "batch_size=10", "pretrained=false", "dropout=0", "class_weights=balanced"),
-    *("precision=single", "label_smoothing=0.1"),
+    *("precision=single", "label_smoothing=0.1", "weight_averaging=0.8"),
 )
 
 

@@ -66,6 +66,10 @@ class Classification(lightning.LightningModule):
         super().__init__()
         self.model = model
         self.averaged = _averaged(model, recipe.weight_averaging)
+        # What DistributedDataParallel shall not wait for: the average learns by no gradient.
+        self._ddp_params_and_buffers_to_ignore = [
+            name for name in self.state_dict() if name.startswith("averaged.")
+        ]
         self.recipe = recipe
         self.stage = stage
         self.plan = plan
@@ -235,8 +239,7 @@ def _averaged(model: Classifier, decay: float) -> AveragedModel | None:
     if not decay:
         return None
     average = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
-    averaged = AveragedModel(model, multi_avg_fn=average, use_buffers=True)
-    return averaged.requires_grad_(False)
+    return AveragedModel(model, multi_avg_fn=average, use_buffers=True)
 
 
 def _mean(total: Tensor, count: Tensor) -> Tensor:
