@@ -1,4 +1,4 @@
-"""Training ResNet-18, against a plain `ImageFolder` and `DataLoader` loop of the same recipe."""
+"""Training, against a plain loop and fastai: the head alone, the last block, the whole network."""
 
 import os
 import shutil
@@ -7,67 +7,36 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import torch
-from torch.utils.data import DataLoader
-
 from benchmarks.measure import DATA, Comparison, compare
-from tumorscope._torchvision import declare_missing_operators
+from benchmarks.peers import fastai_learner, plain_loop
+from tumorscope.evaluation import class_numbers
+from tumorscope.layouts import read_manifest
+from tumorscope.model import build_classifier
+from tumorscope.progress import Quiet
+from tumorscope.recipe import load_recipe
+from tumorscope.records import Part, Partition
+from tumorscope.store import open_store
+from tumorscope.training import fit
 
-declare_missing_operators()
-
-from torchvision import datasets, models, transforms  # noqa: E402
-
-from tumorscope.evaluation import class_numbers  # noqa: E402
-from tumorscope.layouts import read_manifest  # noqa: E402
-from tumorscope.model import build_classifier  # noqa: E402
-from tumorscope.progress import Quiet  # noqa: E402
-from tumorscope.recipe import load_recipe  # noqa: E402
-from tumorscope.records import Part, Partition  # noqa: E402
-from tumorscope.store import open_store  # noqa: E402
-from tumorscope.training import fit  # noqa: E402
-
-EACH, EPOCHS, SIZE = 60, 2, 224
 HELD_OUT = 4  # images that our loop validates on; the plain loop validates on none
+PRECISIONS = ("single", "bfloat16")
 
 
-def subset(folder: Path) -> None:
+def subset(folder: Path, each: int) -> None:
     """Copy some images of each class of `sartaj`'s training part."""
     for source in sorted((DATA / "sartaj" / "Training").iterdir()):
         target = folder / source.name
         target.mkdir(parents=True)
-        for path in sorted(source.iterdir())[:EACH]:
+        for path in sorted(source.iterdir())[:each]:
             shutil.copy(path, target)
 
 
-def plain(folder: Path) -> None:
-    """Train as the field's notebooks do."""
-    steps = [
-        transforms.Resize((SIZE, SIZE)),
-        transforms.RandomRotation(15),
-        transforms.RandomHorizontalFlip(),
-        transforms.RandomVerticalFlip(),
-        transforms.ToTensor(),
-        transforms.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
-    ]
-    images = datasets.ImageFolder(str(folder), transforms.Compose(steps))
-    loader = DataLoader(images, batch_size=32, shuffle=True, num_workers=2)
-    model = models.resnet18(num_classes=4)
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    model.train()
-    for _ in range(EPOCHS):
-        for pixels, labels in loader:
-            optimizer.zero_grad()
-            loss = torch.nn.functional.cross_entropy(model(pixels), labels)
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-
-
-def ours(folder: Path, *settings: str, epochs: int = EPOCHS) -> None:
+def ours(folder: Path, *settings: str, size: int, epochs: int) -> None:
     """Train through the package, from files to best weights; nothing read before is kept."""
     with tempfile.TemporaryDirectory() as top:
         os.environ["TUMORSCOPE_CACHE"] = f"{top}/cache"
-        recipe = load_recipe("resnet18", [f"epochs={epochs}", f"image_size={SIZE}", *settings])
-        store = open_store(read_manifest(folder), SIZE)
+        recipe = load_recipe("resnet18", [f"epochs={epochs}", f"image_size={size}", *settings])
+        store = open_store(read_manifest(folder), size)
         parts: list[Part] = ["train"] * len(store)
         parts[:HELD_OUT] = ["validation"] * HELD_OUT
         partition = Partition(tuple(parts), tuple(map(str, range(len(store)))), "drawn", "")
@@ -77,22 +46,49 @@ def ours(folder: Path, *settings: str, epochs: int = EPOCHS) -> None:
 
 
 def measure() -> Iterator[Comparison]:
-    """Compare over whole epochs: with the plain loop, and bfloat16 with single precision."""
+    """Compare over whole trainings, reading the files included."""
     with tempfile.TemporaryDirectory() as top:
         folder = Path(top) / "set"
-        subset(folder)
-        images = f"{EACH * 4} images"
-        for precision in ("single", "bfloat16"):
+        subset(folder, 125)
+        yield from _staged(folder)
+        yield from _whole(folder)
+
+
+def _staged(folder: Path) -> Iterator[Comparison]:
+    """Compare where most layers are frozen: ResNet-50 at 224 px, 500 images, 10 epochs."""
+    size = {"size": 224, "epochs": 10}
+    for what, learning, names, bars in (
+        ("head alone", "[head]", ["fc"], {1: "≤ 1/8", 4: "≤ 1/3"}),
+        ("last block", "[last_block, head]", ["layer4.2", "fc"], {1: "≤ 1/2"}),
+    ):
+        for views, bar in bars.items():
+            plain = partial(plain_loop, folder, "resnet50", names, **size)  # type: ignore[arg-type]
+            for precision in PRECISIONS:
+                settings = (
+                    *("backbone=resnet50", "pretrained=false", f"precision={precision}"),
+                    *(f"stages.0.train={learning}", f"stages.0.views={views}"),
+                )
+                yield compare(
+                    f"{what} of ResNet-50, 224 px, 500 images, 10 epochs, {views} views, "
+                    f"{precision}",
+                    bar,
+                    partial(ours, folder, *settings, **size),  # type: ignore[arg-type]
+                    plain,
+                )
+
+
+def _whole(folder: Path) -> Iterator[Comparison]:
+    """Compare where all layers learn: ResNet-18 at 128 px, 500 images, 2 epochs."""
+    size = {"size": 128, "epochs": 2}
+    peers = (
+        ("plain loop", "≤ 0.8", partial(plain_loop, folder, "resnet18", (), **size)),  # type: ignore[arg-type]
+        ("fastai", "≤ 0.91", partial(fastai_learner, folder, **size)),
+    )
+    for name, bar, peer in peers:
+        for precision in PRECISIONS:
             yield compare(
-                f"training ResNet-18 at {SIZE} px, {images}, {EPOCHS} epochs, {precision}",
-                "≤ 1",
-                partial(ours, folder, f"precision={precision}"),
-                partial(plain, folder),
+                f"ResNet-18 at 128 px, 500 images, 2 epochs, {precision}, against {name}",
+                bar,
+                partial(ours, folder, f"precision={precision}", **size),  # type: ignore[arg-type]
+                peer,
             )
-        for backbone in ("resnet50", "mobilenetv2_100"):
-            half, single = (
-                partial(ours, folder, f"backbone={backbone}", f"precision={precision}", epochs=1)
-                for precision in ("bfloat16", "single")
-            )
-            what = f"bfloat16 against single: {backbone} at {SIZE} px, {images}, 1 epoch"
-            yield compare(what, "≤ 1", half, single)

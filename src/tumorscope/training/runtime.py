@@ -1,14 +1,12 @@
 """What runs a frozen front: OpenVINO on a processor, where it is at hand, else PyTorch."""
 
-import importlib.util
-import sys
 import warnings
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from tumorscope._openvino import has_openvino, import_openvino
 from tumorscope.progress import Progress
 from tumorscope.recipe import Recipe
 from tumorscope.training.device import autocast
@@ -39,7 +37,7 @@ def fastest_front(
     """
     plain = _in_pytorch(front, recipe, device)
     wanted = device == "cpu" and recipe.cache_precision == "half"
-    if not wanted or importlib.util.find_spec("openvino") is None:
+    if not wanted or not has_openvino():
         return plain
     noise = torch.rand(batch, 1, recipe.image_size, recipe.image_size) * 255
     try:
@@ -64,7 +62,7 @@ def _in_pytorch(front: nn.Module, recipe: Recipe, device: str) -> Front:
 
 
 def _in_openvino(front: nn.Module, recipe: Recipe, noise: Tensor) -> Front:
-    openvino = _openvino()
+    openvino = import_openvino()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the tracer, on what is constant here
         network = openvino.convert_model(front, example_input=noise[:1], input=list(noise.shape))
@@ -86,14 +84,6 @@ def _in_openvino(front: nn.Module, recipe: Recipe, noise: Tensor) -> Front:
         return torch.from_numpy(found[0][: len(pixels)].copy())
 
     return run
-
-
-def _openvino() -> Any:
-    """Import OpenVINO without what reports each use to its makers."""
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-    import openvino  # noqa: PLC0415 (an extra)
-
-    return openvino
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,0 +1,102 @@
+"""What ours is measured against: training as the field's notebooks write it, and fastai."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+
+from tumorscope._torchvision import declare_missing_operators
+
+declare_missing_operators()
+
+from torchvision import datasets, models, transforms  # noqa: E402
+
+MEAN, DEVIATION = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+BATCH, WORKERS = 32, 2
+Step = transforms.Resize | transforms.ToTensor | transforms.Normalize
+
+AUGMENTATION: Sequence[nn.Module] = (  # that of our `resnet18`
+    transforms.RandomRotation(15),
+    transforms.RandomHorizontalFlip(),
+    transforms.RandomVerticalFlip(),
+)
+
+
+def image_folder(folder: Path, size: int, augmentation: Sequence[nn.Module] = ()) -> Dataset:
+    """Return the folder as torchvision reads it."""
+    steps = [
+        transforms.Resize((size, size)),
+        *augmentation,
+        transforms.ToTensor(),
+        transforms.Normalize(MEAN, DEVIATION),
+    ]
+    return datasets.ImageFolder(str(folder), transforms.Compose(steps))
+
+
+def loader(images: Dataset) -> DataLoader:
+    """Return a loader as the notebooks make one."""
+    return DataLoader(images, batch_size=BATCH, shuffle=True, num_workers=WORKERS)
+
+
+def plain_loop(
+    folder: Path,
+    backbone: str,
+    learning: Sequence[str],
+    *,
+    size: int,
+    epochs: int,
+    classes: int = 4,
+    augmentation: Sequence[nn.Module] = AUGMENTATION,
+) -> nn.Module:
+    """Train a torchvision network in an eager loop with Adam and return it.
+
+    Args:
+        folder: of class folders.
+        backbone: a function of `torchvision.models`.
+        learning: names of the modules that learn; all of them where empty.
+        size: of the images, in pixels.
+        epochs: how many.
+        classes: how many.
+        augmentation: what is done to the images before they are tensors.
+    """
+    model: nn.Module = getattr(models, backbone)()
+    model.fc = nn.Linear(model.fc.in_features, classes)
+    if learning:
+        model.requires_grad_(False)
+        for name in learning:
+            model.get_submodule(name).requires_grad_(True)
+    optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=1e-3)
+    batches = loader(image_folder(folder, size, augmentation))
+    model.train()
+    for _ in range(epochs):
+        for pixels, labels in batches:
+            optimizer.zero_grad()
+            loss = nn.functional.cross_entropy(model(pixels), labels)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+    return model
+
+
+def fastai_learner(folder: Path, *, size: int, epochs: int) -> None:
+    """Train ResNet-18 from scratch with fastai's `vision_learner`, all layers."""
+    from fastai.vision.all import (  # noqa: PLC0415 (for benchmarks alone)
+        ImageDataLoaders,
+        Resize,
+        aug_transforms,
+        resnet18,
+        vision_learner,
+    )
+
+    turns = aug_transforms(
+        flip_vert=True, max_rotate=15, max_zoom=1, max_lighting=0, max_warp=0, size=size
+    )
+    images = ImageDataLoaders.from_folder(
+        folder, valid_pct=0.02, bs=BATCH, num_workers=WORKERS,
+        item_tfms=Resize(size, method="squish"), batch_tfms=turns, device=torch.device("cpu"),
+    )
+    learner = vision_learner(images, resnet18, pretrained=False, train_bn=True)
+    learner.unfreeze()
+    with learner.no_bar(), learner.no_logging():
+        learner.fit(epochs, 1e-3)
