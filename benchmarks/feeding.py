@@ -1,5 +1,6 @@
 """Feeding an epoch of `sartaj` at 224 px to nobody, against `ImageFolder` and `DataLoader`."""
 
+import os
 import tempfile
 from collections.abc import Iterator
 from functools import partial
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 
 from benchmarks.measure import DATA, Comparison, compare
-from benchmarks.peers import AUGMENTATION, image_folder, loader
+from benchmarks.peers import AUGMENTATION, DEVIATION, MEAN, image_folder, loader
 from tumorscope.augment import augment, draw_uniforms
 from tumorscope.layouts import read_manifest
 from tumorscope.recipe import Augment, load_recipe
@@ -23,7 +24,7 @@ def ours(store: Store, spec: Augment | None) -> None:
     """Read every batch of an epoch as the training does, and change it if asked."""
     batches = StoreBatches(store, np.zeros(len(store), np.intp))
     uniforms = draw_uniforms(0, 0, len(store))
-    mean, deviation = (torch.tensor(v).view(1, 3, 1, 1) for v in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
+    mean, deviation = (torch.tensor(v).view(1, 3, 1, 1) for v in (MEAN, DEVIATION))
     for rows in Batches(np.arange(len(store)), BATCH, [0]):
         batch = batches[rows]
         pixels = batch.pixels.float()
@@ -43,8 +44,6 @@ def measure() -> Iterator[Comparison]:
     folder = DATA / "sartaj" / "Training"
     spec = load_recipe("resnet18", []).augment
     with tempfile.TemporaryDirectory() as cache:
-        import os
-
         os.environ["TUMORSCOPE_CACHE"] = cache
         store = open_store(read_manifest(folder), SIZE)
         for what, chosen, bar in (("plain", None, "≤ 1/20"), ("augmented", spec, "≤ 1/4")):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -15,7 +16,6 @@ from torchvision import datasets, models, transforms  # noqa: E402
 
 MEAN, DEVIATION = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 BATCH, WORKERS = 32, 2
-Step = transforms.Resize | transforms.ToTensor | transforms.Normalize
 
 AUGMENTATION: Sequence[nn.Module] = (  # that of our `resnet18`
     transforms.RandomRotation(15),
@@ -24,7 +24,7 @@ AUGMENTATION: Sequence[nn.Module] = (  # that of our `resnet18`
 )
 
 
-def image_folder(folder: Path, size: int, augmentation: Sequence[nn.Module] = ()) -> Dataset:
+def image_folder(folder: Path, size: int, augmentation: Sequence[nn.Module] = ()) -> Dataset[Any]:
     """Return the folder as torchvision reads it."""
     steps = [
         transforms.Resize((size, size)),
@@ -32,10 +32,11 @@ def image_folder(folder: Path, size: int, augmentation: Sequence[nn.Module] = ()
         transforms.ToTensor(),
         transforms.Normalize(MEAN, DEVIATION),
     ]
-    return datasets.ImageFolder(str(folder), transforms.Compose(steps))
+    images: Dataset[Any] = datasets.ImageFolder(str(folder), transforms.Compose(steps))
+    return images
 
 
-def loader(images: Dataset) -> DataLoader:
+def loader(images: Dataset[Any]) -> DataLoader[Any]:
     """Return a loader as the notebooks make one."""
     return DataLoader(images, batch_size=BATCH, shuffle=True, num_workers=WORKERS)
 
@@ -61,8 +62,7 @@ def plain_loop(
         classes: how many.
         augmentation: what is done to the images before they are tensors.
     """
-    model: nn.Module = getattr(models, backbone)()
-    model.fc = nn.Linear(model.fc.in_features, classes)
+    model: nn.Module = getattr(models, backbone)(num_classes=classes)
     if learning:
         model.requires_grad_(False)
         for name in learning:
@@ -93,8 +93,13 @@ def fastai_learner(folder: Path, *, size: int, epochs: int) -> None:
         flip_vert=True, max_rotate=15, max_zoom=1, max_lighting=0, max_warp=0, size=size
     )
     images = ImageDataLoaders.from_folder(
-        folder, valid_pct=0.02, bs=BATCH, num_workers=WORKERS,
-        item_tfms=Resize(size, method="squish"), batch_tfms=turns, device=torch.device("cpu"),
+        folder,
+        valid_pct=0.02,
+        bs=BATCH,
+        num_workers=WORKERS,
+        item_tfms=Resize(size, method="squish"),
+        batch_tfms=turns,
+        device=torch.device("cpu"),
     )
     learner = vision_learner(images, resnet18, pretrained=False, train_bn=True)
     learner.unfreeze()

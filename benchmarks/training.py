@@ -62,7 +62,7 @@ def _staged(folder: Path) -> Iterator[Comparison]:
         ("last block", "[last_block, head]", ["layer4.2", "fc"], {1: "≤ 1/2"}),
     ):
         for views, bar in bars.items():
-            plain = partial(plain_loop, folder, "resnet50", names, **size)  # type: ignore[arg-type]
+            plain = partial(plain_loop, folder, "resnet50", names, **size)
             for precision in PRECISIONS:
                 settings = (
                     *("backbone=resnet50", "pretrained=false", f"precision={precision}"),
@@ -72,7 +72,7 @@ def _staged(folder: Path) -> Iterator[Comparison]:
                     f"{what} of ResNet-50, 224 px, 500 images, 10 epochs, {views} views, "
                     f"{precision}",
                     bar,
-                    partial(ours, folder, *settings, **size),  # type: ignore[arg-type]
+                    partial(ours, folder, *settings, **size),
                     plain,
                 )
 
@@ -81,7 +81,7 @@ def _whole(folder: Path) -> Iterator[Comparison]:
     """Compare where all layers learn: ResNet-18 at 128 px, 500 images, 2 epochs."""
     size = {"size": 128, "epochs": 2}
     peers = (
-        ("plain loop", "≤ 0.8", partial(plain_loop, folder, "resnet18", (), **size)),  # type: ignore[arg-type]
+        ("plain loop", "≤ 0.8", partial(plain_loop, folder, "resnet18", (), **size)),
         ("fastai", "≤ 0.91", partial(fastai_learner, folder, **size)),
     )
     for name, bar, peer in peers:
@@ -89,6 +89,6 @@ def _whole(folder: Path) -> Iterator[Comparison]:
             yield compare(
                 f"ResNet-18 at 128 px, 500 images, 2 epochs, {precision}, against {name}",
                 bar,
-                partial(ours, folder, f"precision={precision}", **size),  # type: ignore[arg-type]
+                partial(ours, folder, f"precision={precision}", **size),
                 peer,
             )

@@ -1,5 +1,6 @@
 """Batches from the store, in an order that follows from seed and epoch alone."""
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from tumorscope.recipe import Recipe
 from tumorscope.records import Partition
-from tumorscope.store import Store
+from tumorscope.store import CHUNK, Store, batches
 from tumorscope.training import processes
 
 ORDER = 1  # keeps the draws for the order apart from others of the same seed and epoch
@@ -33,20 +34,43 @@ class Batch(NamedTuple):
 
 
 class StoreBatches(Dataset[Batch]):
-    """A data set whose items are whole batches: an index is a list of row numbers."""
+    """A data set whose items are whole batches: an index is a list of row numbers.
 
-    def __init__(self, store: Store, labels: NDArray[np.intp]) -> None:
+    Attributes:
+        resident: the pixels of all rows, where they lie on the device that trains.
+    """
+
+    def __init__(
+        self, store: Store, labels: NDArray[np.intp], resident: Tensor | None = None
+    ) -> None:
         self.store = store
         self.labels = labels
+        self.resident = resident
 
     def __getitem__(self, rows: Sequence[int]) -> Batch:
         """Return the batch of these rows."""
         numbers = np.asarray(rows, dtype=np.int64)
-        return Batch(
-            torch.from_numpy(self.store.pixels(numbers)).unsqueeze(1),
-            torch.from_numpy(self.labels[numbers]),
-            torch.from_numpy(numbers),
-        )
+        places, labels = torch.from_numpy(numbers), torch.from_numpy(self.labels[numbers])
+        if self.resident is None:
+            pixels = torch.from_numpy(self.store.pixels(numbers)).unsqueeze(1)
+        else:
+            pixels = self.resident[places.to(self.resident.device, non_blocking=True)]
+        return Batch(pixels, labels, places)
+
+
+def resident_pixels(store: Store, device: str) -> Tensor | None:
+    """Return all pixels of a store on a GPU, if they take no more than half of its free memory.
+
+    Returns:
+        uint8, shape (rows, 1, side, side); None elsewhere, or where they do not fit.
+    """
+    shape = (len(store), 1, store.size, store.size)
+    if device != "cuda" or 2 * math.prod(shape) > torch.cuda.mem_get_info()[0]:
+        return None
+    pixels = torch.empty(shape, dtype=torch.uint8, device=device)
+    for rows in batches(len(store), CHUNK):
+        pixels[rows] = torch.from_numpy(store.pixels(rows)).unsqueeze(1).to(device)
+    return pixels
 
 
 class Batches(Sampler[list[int]]):
@@ -78,10 +102,15 @@ class Slices(lightning.LightningDataModule):
     """
 
     def __init__(
-        self, store: Store, labels: NDArray[np.intp], partition: Partition, recipe: Recipe
+        self,
+        store: Store,
+        labels: NDArray[np.intp],
+        partition: Partition,
+        recipe: Recipe,
+        device: str,
     ) -> None:
         super().__init__()
-        self.batches = StoreBatches(store, labels)
+        self.batches = StoreBatches(store, labels, resident_pixels(store, device))
         self.training = partition.where("train")
         self.validation = partition.where("validation")
         self.recipe = recipe

@@ -81,7 +81,7 @@ def fit(
     # Deterministic mode writes every new tensor twice: a quarter of a step on two cores.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     (folder / "checkpoints").mkdir(exist_ok=True)
-    data = Slices(store, labels, partition, recipe)
+    data = Slices(store, labels, partition, recipe, device)
     keeper = Keeper(folder, recipe.keep)
     if keeper.read_last() and processes.leads():
         keeper.write_history()
