@@ -56,13 +56,12 @@ def measure() -> Iterator[Comparison]:
 
 def _staged(folder: Path) -> Iterator[Comparison]:
     """Compare where most layers are frozen: ResNet-50 at 224 px, 500 images, 10 epochs."""
-    size = {"size": 224, "epochs": 10}
     for what, learning, names, bars in (
         ("head alone", "[head]", ["fc"], {1: "≤ 1/8", 4: "≤ 1/3"}),
         ("last block", "[last_block, head]", ["layer4.2", "fc"], {1: "≤ 1/2"}),
     ):
         for views, bar in bars.items():
-            plain = partial(plain_loop, folder, "resnet50", names, **size)
+            plain = partial(plain_loop, folder, "resnet50", names, size=224, epochs=10)
             for precision in PRECISIONS:
                 settings = (
                     *("backbone=resnet50", "pretrained=false", f"precision={precision}"),
@@ -72,23 +71,22 @@ def _staged(folder: Path) -> Iterator[Comparison]:
                     f"{what} of ResNet-50, 224 px, 500 images, 10 epochs, {views} views, "
                     f"{precision}",
                     bar,
-                    partial(ours, folder, *settings, **size),
+                    partial(ours, folder, *settings, size=224, epochs=10),
                     plain,
                 )
 
 
 def _whole(folder: Path) -> Iterator[Comparison]:
     """Compare where all layers learn: ResNet-18 at 128 px, 500 images, 2 epochs."""
-    size = {"size": 128, "epochs": 2}
     peers = (
-        ("plain loop", "≤ 0.8", partial(plain_loop, folder, "resnet18", (), **size)),
-        ("fastai", "≤ 0.91", partial(fastai_learner, folder, **size)),
+        ("plain loop", "≤ 0.8", partial(plain_loop, folder, "resnet18", (), size=128, epochs=2)),
+        ("fastai", "≤ 0.91", partial(fastai_learner, folder, size=128, epochs=2)),
     )
     for name, bar, peer in peers:
         for precision in PRECISIONS:
             yield compare(
                 f"ResNet-18 at 128 px, 500 images, 2 epochs, {precision}, against {name}",
                 bar,
-                partial(ours, folder, f"precision={precision}", **size),
+                partial(ours, folder, f"precision={precision}", size=128, epochs=2),
                 peer,
             )
