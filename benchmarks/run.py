@@ -1,55 +1,164 @@
-"""Run every benchmark, print one table and write it to docs/benchmarks.md."""
+"""Run benchmarks, print their tables and write them to docs/benchmarks.md: run.py [NAME …]."""
 
 import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks import auditing, likeness, reading, training
-from benchmarks.measure import DATA, machine
+from benchmarks import (
+    accuracy,
+    auditing,
+    feeding,
+    growth,
+    inference,
+    likeness,
+    memory,
+    reading,
+    training,
+)
+from benchmarks.measure import DATA, Comparison, machine
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 HEAD = """\
 # Benchmarks
 
-Written by `make bench`. Both sides run in turn in the same process, on the same images, size and
-threads, three times after a warm-up; medians, and the ratio of our time to the peer's with its
-spread. Machine: {machine}.
-
-| what | ours | peer | ratio (spread) | bar |
-| --- | --- | --- | --- | --- |
+Each table is written by `make bench`, or alone by `python benchmarks/run.py NAME`, and stands until
+it is measured again.
 """
-PEERS = """
-Peers: reading, a bare `Image.open`, `convert("L")` and `resize` in a pool of two threads; auditing,
-the same without the resize; training,
-torchvision's `ImageFolder`, a `DataLoader` with two workers and an eager loop with Adam, as the
-field's notebooks write it, in single precision. Ours includes reading the files into the store,
-validation, and writing checkpoints. `bfloat16 against single` has our own training on both sides.
-"""
+AGAINST_PEERS = """\
+Both sides run in turn in the same process, on the same images, size, epochs and threads, three times
+after a warm-up; medians, and the ratio of our time to the peer's with its spread."""
+COMPARED = ("what", "ours", "peer", "ratio (spread)", "bar")
 
-GROWTH = """
-## Growth of the near-copy search
 
-Thumbnails of synthetic heads with 100 planted mirror images; bars for 100,000: 60 s and 2 GB. Peak
-memory is of the whole process, the thumbnails (0.41 GB for 100,000) and PyTorch included.
+@dataclass(frozen=True)
+class Table:
+    """One table of the page.
 
-| images | time | a piece | planted copies found | peak memory |
-| --- | --- | --- | --- | --- |
-"""
+    Attributes:
+        title: its heading.
+        text: what it shows and how it was measured.
+        columns: their names.
+        rows: measures and yields its rows.
+    """
+
+    title: str
+    text: str
+    columns: tuple[str, ...]
+    rows: Callable[[], Iterable[str]]
+
+
+def compared(measure: Callable[[], Iterable[Comparison]]) -> Callable[[], Iterator[str]]:
+    """Return what yields the rows of comparisons."""
+
+    def rows() -> Iterator[str]:
+        for comparison in measure():
+            yield comparison.row()
+
+    return rows
+
+
+TABLES = {
+    "reading": Table(
+        "Reading files",
+        f'{AGAINST_PEERS} Peer: a bare `Image.open`, `convert("L")` and `resize` in a pool of two '
+        "threads.",
+        COMPARED,
+        compared(lambda: [reading.measure()]),
+    ),
+    "auditing": Table(
+        "Auditing",
+        f"{AGAINST_PEERS} Peer: the same bare decode without the resize.",
+        COMPARED,
+        compared(auditing.measure),
+    ),
+    "feeding": Table(
+        "Feeding an epoch to nobody",
+        f"{AGAINST_PEERS} Peer: torchvision's `ImageFolder` and a `DataLoader` with two workers.",
+        COMPARED,
+        compared(feeding.measure),
+    ),
+    "training": Table(
+        "Training",
+        f"{AGAINST_PEERS} Peers: `ImageFolder`, a `DataLoader` with two workers and an eager loop "
+        "with Adam, as the field's notebooks write it; fastai's `vision_learner`; both in single "
+        "precision. Ours includes reading the files into the store, validation, and writing "
+        "checkpoints. The frozen layers of the single-precision rows run in it too.",
+        COMPARED,
+        compared(training.measure),
+    ),
+    "accuracy": Table(
+        "Accuracy after equal epochs",
+        "ResNet-18 from scratch at 96 px, 1,000 images of `sartaj`, 8 epochs, 400 other images of "
+        "its training part; three seeds.",
+        ("who", "mean", "each seed"),
+        accuracy.measure,
+    ),
+    "inference": Table(
+        "Inference",
+        "ResNet-18 at 224 px, batches of 16, single precision. The bound: the operations of the "
+        "network at the pace of the fastest square matrix product, measured beside each runtime.",
+        ("runtime", "images/s", "bound", "share of the bound (spread)"),
+        inference.measure,
+    ),
+    "memory": Table(
+        "Private memory of training",
+        "ResNet-18 at 224 px, batches of 32, one epoch; mapped pages are not counted.",
+        ("images", "precision", "peak", "time an image", "bar"),
+        memory.measure,
+    ),
+    "growth": Table(
+        "Growth of the store",
+        "64 px noise, each size in a process of its own: filling the store, an epoch from it with "
+        "augmentation, and peak memory, PyTorch and mapped pages included.",
+        ("images", "filling, an image", "feeding, an image", "peak memory"),
+        growth.measure,
+    ),
+    "likeness": Table(
+        "Growth of the near-copy search",
+        "Thumbnails of synthetic heads with 100 planted mirror images; bars for 100,000: 60 s and "
+        "2 GB. Peak memory is of the whole process, the thumbnails (0.41 GB for 100,000) and "
+        "PyTorch included.",
+        ("images", "time", "a piece", "planted copies found", "peak memory"),
+        likeness.measure,
+    ),
+}
 
 
 def main() -> None:
-    """Measure and write."""
+    """Measure what is asked for, all unless it is, and put each table into the page."""
     if not (DATA / "sartaj").is_dir():
         sys.exit(f"There is no real data at {DATA}: set TUMORSCOPE_DATA.")
-    rows = []
-    for comparison in (reading.measure(), *auditing.measure(), *training.measure()):
-        rows.append(comparison.row())
-        print(rows[-1], flush=True)
-    growth = likeness.measure()
-    print("\n".join(growth))
-    page = HEAD.format(machine=machine()) + "\n".join(rows) + "\n" + PEERS + GROWTH
-    PAGE.write_text(page + "\n".join(growth) + "\n", "utf-8")
+    for name in sys.argv[1:] or TABLES:
+        if name not in TABLES:
+            sys.exit(f"There is no benchmark '{name}': choose from {', '.join(TABLES)}.")
+        print(f"{name}", flush=True)
+        rows = []
+        for row in TABLES[name].rows():
+            print(row, flush=True)
+            rows.append(row)
+        put(TABLES[name], rows)
+
+
+def put(table: Table, rows: list[str]) -> None:
+    """Write one table into the page, in its place; the others stay as they are."""
+    sections = _sections(PAGE.read_text("utf-8")) if PAGE.is_file() else {}
+    lines = ["| " + " | ".join(table.columns) + " |", "|" + " --- |" * len(table.columns), *rows]
+    sections[table.title] = f"{table.text} Machine: {machine()}.\n\n" + "\n".join(lines)
+    titles = [each.title for each in TABLES.values() if each.title in sections]
+    parts = [HEAD.strip(), *(f"## {title}\n\n{sections[title]}" for title in titles)]
+    PAGE.write_text("\n\n".join(parts) + "\n", "utf-8")
+
+
+def _sections(page: str) -> dict[str, str]:
+    """Return what stands below each heading of the page."""
+    found = {}
+    for part in page.split("\n## ")[1:]:
+        title, _, text = part.partition("\n")
+        found[title] = text.strip()
+    return found
 
 
 if __name__ == "__main__":

@@ -1,0 +1,68 @@
+"""Private memory of training ResNet-18 at 224 px on `sartaj`, and on ten times its images."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.measure import DATA
+
+SIZE = 224
+
+
+def copies(folder: Path, times: int) -> None:
+    """Link each training image of `sartaj` so many times into class folders."""
+    for source in sorted((DATA / "sartaj" / "Training").iterdir()):
+        (folder / source.name).mkdir(parents=True)
+        for path in source.iterdir():
+            for number in range(times):
+                (folder / source.name / f"{number}-{path.name}").symlink_to(path.resolve())
+
+
+def private_peak(command: list[str], environment: dict[str, str]) -> float:
+    """Run a command and return its peak of private memory, GB.
+
+    Pages of mapped files are not counted: the system takes them back when it needs them.
+    """
+    process = subprocess.Popen(command, env=environment)
+    facts, peak = Path(f"/proc/{process.pid}/smaps_rollup"), 0
+    while process.poll() is None:
+        lines = _lines(facts)
+        peak = max([peak, *(int(line.split()[1]) for line in lines if "Anonymous:" in line[:10])])
+        time.sleep(0.2)
+    if process.returncode:
+        sys.exit(f"the measured training failed with exit code {process.returncode}")
+    return peak / 1e6
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text("utf-8").splitlines()
+    except OSError:  # the process has just ended
+        return []
+
+
+def measure() -> Iterator[str]:
+    """Yield a row for each number of images: peak of private memory, time of an image."""
+    for times, precision in ((1, "single"), (1, "bfloat16"), (10, "bfloat16")):
+        with tempfile.TemporaryDirectory() as top:
+            folder = Path(top) / "set"
+            copies(folder, times)
+            images = sum(1 for _ in folder.glob("*/*"))
+            start = time.perf_counter()
+            command = [sys.executable, "-m", "benchmarks.memory", str(folder), precision]
+            peak = private_peak(command, {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+            seconds = time.perf_counter() - start
+            yield (
+                f"| {images:,} | {precision} | {peak:.2f} GB | {1e3 * seconds / images:.1f} ms "
+                f"| ≤ 2.5 GB |"
+            )
+
+
+if __name__ == "__main__":
+    from benchmarks.training import ours
+
+    ours(Path(sys.argv[1]), f"precision={sys.argv[2]}", size=SIZE, epochs=1)
