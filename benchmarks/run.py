@@ -28,8 +28,8 @@ Each table is written by `make bench`, or alone by `python benchmarks/run.py NAM
 it is measured again.
 """
 AGAINST_PEERS = """\
-Both sides run in turn in the same process, on the same images, size, epochs and threads, three times
-after a warm-up; medians, and the ratio of our time to the peer's with its spread."""
+Both sides run in turn in the same process, on the same images, size, epochs and threads, three
+times after a warm-up; medians, and the ratio of our time to the peer's with its spread."""
 COMPARED = ("what", "ours", "peer", "ratio (spread)", "bar")
 
 
