@@ -15,7 +15,7 @@ from tumorscope.errors import DataError, DiskFull
 from tumorscope.layouts import read_manifest
 from tumorscope.progress import Quiet, Task
 from tumorscope.read import read_image
-from tumorscope.store import cache_folder, open_store
+from tumorscope.store import _key, cache_folder, open_store
 from tumorscope.transforms import resize
 
 Maker = Callable[..., Path]
@@ -88,6 +88,23 @@ def test_a_killed_build_is_not_taken_for_a_store(class_folders: Maker) -> None:
     stale.mkdir(parents=True, exist_ok=True)
     (stale / "pixels.npy").write_bytes(b"half")
     assert len(open_store(manifest, 16)) == 6
+
+
+@pytest.mark.parametrize("name", ["pixels.npy", "middles.npy", "images.json"])
+@pytest.mark.parametrize("left", [0, 40, -100])
+def test_a_damaged_store_is_built_anew(class_folders: Maker, name: str, left: int) -> None:
+    """A file that a crash of the machine cut short is noticed, whichever it is."""
+    manifest = read_manifest(class_folders(a=3, b=3))
+    before = open_store(manifest, 16)
+    (path,) = (cache_folder() / "stores").glob(f"{_key(manifest, 16)}/{name}")
+    content = path.read_bytes()[:left]
+    path.unlink()  # `before` has it mapped
+    path.write_bytes(content)
+    counting = Counting()
+    again = open_store(manifest, 16, progress=counting)
+    assert counting.decoded == 6
+    assert again.digest == before.digest
+    assert np.array_equal(again.thumbnails, before.thumbnails)
 
 
 def test_two_processes_build_the_same_store(class_folders: Maker) -> None:

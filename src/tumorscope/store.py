@@ -127,11 +127,16 @@ def open_store(
         DataError: with `strict`, a file cannot be decoded.
         DiskFull: the cache folder has no space left.
     """
-    folder = cache_folder() / "stores" / _key(manifest, size)
-    if not (folder / IMAGES).is_file():
-        with explained(folder):
-            _build(manifest, size, folder, progress or Quiet())
+    folder, progress = cache_folder() / "stores" / _key(manifest, size), progress or Quiet()
     store = _load(manifest, size, folder)
+    if store is None:
+        with explained(folder):
+            if folder.exists():
+                progress.say(f"The store in {folder} is damaged: it is built anew.")
+                shutil.rmtree(folder)
+            _build(manifest, size, folder, progress)
+        store = _load(manifest, size, folder)
+    assert store is not None
     if strict and store.manifest.left_out:
         first = store.manifest.left_out[0]
         raise DataError(f"{manifest.root / first.image}: {first.reason} (--strict).")
@@ -250,10 +255,16 @@ class ArrayFile:
             view, offset = view[written:], offset + written
 
 
-def _load(manifest: Manifest, size: int, folder: Path) -> Store:
-    images = json.loads((folder / IMAGES).read_text(encoding="utf-8"))["images"]
-    pixels = np.load(folder / PIXELS, mmap_mode="r", allow_pickle=False)
-    middles = pixels if size == MIDDLE else np.load(folder / MIDDLES, mmap_mode="r")
+def _load(manifest: Manifest, size: int, folder: Path) -> Store | None:
+    """Return the store in a folder, None where there is none or not all of it."""
+    try:
+        images = json.loads((folder / IMAGES).read_text(encoding="utf-8"))["images"]
+        pixels = _open_array(folder / PIXELS, len(manifest.rows), size)
+        middles = pixels
+        if size != MIDDLE:
+            middles = _open_array(folder / MIDDLES, len(manifest.rows), MIDDLE)
+    except (OSError, ValueError, KeyError, EOFError):  # whatever a crash of the machine left
+        return None
     good = [n for n, image in enumerate(images) if "error" not in image]
     bad = [
         LeftOut(row.image, image["error"])
@@ -269,6 +280,13 @@ def _load(manifest: Manifest, size: int, folder: Path) -> Store:
         _middles=middles,
         _places=np.array(good, dtype=np.intp),
     )
+
+
+def _open_array(path: Path, count: int, side: int) -> NDArray[np.uint8]:
+    found: NDArray[np.uint8] = np.load(path, mmap_mode="r", allow_pickle=False)
+    if found.dtype != np.uint8 or found.shape != (count, side, side):
+        raise ValueError(f"{path} has another shape")
+    return found
 
 
 def batches(count: int, size: int) -> Iterator[NDArray[np.intp]]:
