@@ -39,6 +39,7 @@ lint: $(READY)  ## style, types and import contracts
 	$(BIN)/lint-imports
 
 bench: $(READY)  ## measure against peers in the same run (long)
+	$(PIP) -r requirements/bench.txt
 	$(BIN)/python benchmarks/run.py
 
 pins: $(READY)  ## resolve the pinned requirements anew

@@ -1,25 +1,26 @@
 """What an image costs as stores grow: filling the store, feeding an epoch from it, memory."""
 
 import os
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from benchmarks.memory import private_memory
 from tumorscope.augment import augment, draw_uniforms
 from tumorscope.layouts import read_manifest
-from tumorscope.recipe import load_recipe
-from tumorscope.store import open_store
+from tumorscope.recipe import Augment
+from tumorscope.store import Store, open_store
 from tumorscope.training.data import Batches, StoreBatches
 
 SIZES = (1_000, 10_000, 100_000)
-SIDE, BATCH = 64, 32
+SIDE, BATCH, WARM_UP = 64, 32, 500
 
 
 def write_images(folder: Path, count: int) -> None:
@@ -34,19 +35,25 @@ def write_images(folder: Path, count: int) -> None:
 
 def one_size(folder: Path) -> str:
     """Fill a store and feed an epoch from it, augmented; return what both took."""
+    manifest = read_manifest(folder)
+    feed(open_store(replace(manifest, rows=manifest.rows[:WARM_UP]), SIDE))
     start = time.perf_counter()
-    store = open_store(read_manifest(folder), SIDE)
-    filled = time.perf_counter() - start
-    labels, spec = np.zeros(len(store), np.intp), load_recipe("resnet18").augment
-    batches, start = StoreBatches(store, labels), time.perf_counter()
+    store = open_store(manifest, SIDE)
+    filled, start = time.perf_counter() - start, time.perf_counter()
+    feed(store)
+    fed = time.perf_counter() - start
+    filling, feeding = (1e3 * seconds / len(store) for seconds in (filled, fed))
+    memory = private_memory(os.getpid())
+    return f"| {len(store):,} | {filling:.3f} ms | {feeding:.3f} ms | {memory:.2f} GB |"
+
+
+def feed(store: Store) -> None:
+    """Read an epoch in a random order and augment it."""
+    batches, spec = StoreBatches(store, np.zeros(len(store), np.intp)), Augment(rotation=15)
     uniforms = draw_uniforms(0, 0, len(store))
     for rows in Batches(np.arange(len(store)), BATCH, [0]):
         batch = batches[rows]
         augment(batch.pixels.float(), uniforms[batch.rows], spec)
-    fed = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    filling, feeding = (1e3 * s / len(store) for s in (filled, fed))
-    return f"| {len(store):,} | {filling:.3f} ms | {feeding:.3f} ms | {peak:.2f} GB |"
 
 
 def measure() -> Iterator[str]:

@@ -4,10 +4,11 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+REPEATS = 3
 DATA = Path(os.environ.get("TUMORSCOPE_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
@@ -38,16 +39,32 @@ class Comparison:
         return (
             f"| {self.what} | {statistics.median(self.ours):.2f} s "
             f"| {statistics.median(self.peer):.2f} s "
-            f"| {middle:.2f} ({min(ratios):.2f} – {max(ratios):.2f}) | {self.bar} |"
+            f"| {middle:.3g} ({min(ratios):.3g} – {max(ratios):.3g}) | {self.bar} |"
         )
 
 
 def compare(
-    what: str, bar: str, ours: Callable[[], object], peer: Callable[[], object], repeats: int = 3
+    what: str, bar: str, ours: Callable[[], object], peer: Callable[[], object]
 ) -> Comparison:
     """Time both sides in turn; one earlier call of each warms caches up."""
-    pairs = [(_seconds(ours), _seconds(peer)) for _ in range(repeats + 1)][1:]
-    return Comparison(what, bar, [a for a, _ in pairs], [b for _, b in pairs])
+    return compare_all([(what, bar, ours)], peer)[0]
+
+
+def compare_all(
+    variants: Sequence[tuple[str, str, Callable[[], object]]],
+    peer: Callable[[], object],
+    *,
+    warm_up: bool = True,
+) -> list[Comparison]:
+    """Time several ways of ours and one peer in turn; long ones need no call that warms up."""
+    rounds = [
+        (_seconds(peer), [_seconds(ours) for _, _, ours in variants])
+        for _ in range(REPEATS + warm_up)
+    ][warm_up:]
+    return [
+        Comparison(what, bar, [times[n] for _, times in rounds], [seconds for seconds, _ in rounds])
+        for n, (what, bar, _) in enumerate(variants)
+    ]
 
 
 def _seconds(call: Callable[[], object]) -> float:

@@ -1,6 +1,7 @@
 """Private memory of training ResNet-18 at 224 px on `sartaj`, and on ten times its images."""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -23,26 +24,27 @@ def copies(folder: Path, times: int) -> None:
 
 
 def private_peak(command: list[str], environment: dict[str, str]) -> float:
-    """Run a command and return its peak of private memory, GB.
-
-    Pages of mapped files are not counted: the system takes them back when it needs them.
-    """
-    process = subprocess.Popen(command, env=environment)
-    facts, peak = Path(f"/proc/{process.pid}/smaps_rollup"), 0
+    """Run a command and return its peak of private memory, GB."""
+    process, peak = subprocess.Popen(command, env=environment), 0.0
     while process.poll() is None:
-        lines = _lines(facts)
-        peak = max([peak, *(int(line.split()[1]) for line in lines if "Anonymous:" in line[:10])])
+        peak = max(peak, private_memory(process.pid))
         time.sleep(0.2)
     if process.returncode:
         sys.exit(f"the measured training failed with exit code {process.returncode}")
-    return peak / 1e6
+    return peak
 
 
-def _lines(path: Path) -> list[str]:
+def private_memory(process: int) -> float:
+    """Return a process's private memory, GB; 0 if it has ended.
+
+    Pages of mapped files are not counted: the system takes them back when it needs them.
+    """
     try:
-        return path.read_text("utf-8").splitlines()
-    except OSError:  # the process has just ended
-        return []
+        facts = Path(f"/proc/{process}/smaps_rollup").read_text("utf-8")
+    except OSError:
+        return 0
+    found = re.search(r"^Anonymous: +(\d+) kB", facts, re.MULTILINE)
+    return int(found[1]) / 1e6 if found else 0
 
 
 def measure() -> Iterator[str]:

@@ -5,9 +5,10 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from functools import partial
+from itertools import product
 from pathlib import Path
 
-from benchmarks.measure import DATA, Comparison, compare
+from benchmarks.measure import DATA, Comparison, compare_all
 from benchmarks.peers import fastai_learner, plain_loop
 from tumorscope.evaluation import class_numbers
 from tumorscope.layouts import read_manifest
@@ -18,16 +19,17 @@ from tumorscope.records import Part, Partition
 from tumorscope.store import open_store
 from tumorscope.training import fit
 
+EACH = 125  # of the four classes
 HELD_OUT = 4  # images that our loop validates on; the plain loop validates on none
 PRECISIONS = ("single", "bfloat16")
 
 
-def subset(folder: Path, each: int) -> None:
+def subset(folder: Path) -> None:
     """Copy some images of each class of `sartaj`'s training part."""
     for source in sorted((DATA / "sartaj" / "Training").iterdir()):
         target = folder / source.name
         target.mkdir(parents=True)
-        for path in sorted(source.iterdir())[:each]:
+        for path in sorted(source.iterdir())[:EACH]:
             shutil.copy(path, target)
 
 
@@ -45,48 +47,42 @@ def ours(folder: Path, *settings: str, size: int, epochs: int) -> None:
         fit(model, store, labels, partition, recipe, Path(top), device="cpu", progress=Quiet())
 
 
-def measure() -> Iterator[Comparison]:
-    """Compare over whole trainings, reading the files included."""
+def staged() -> Iterator[Comparison]:
+    """Compare where most layers are frozen: ResNet-50 at 224 px, 500 images, 10 epochs."""
     with tempfile.TemporaryDirectory() as top:
         folder = Path(top) / "set"
-        subset(folder, 125)
-        yield from _staged(folder)
-        yield from _whole(folder)
-
-
-def _staged(folder: Path) -> Iterator[Comparison]:
-    """Compare where most layers are frozen: ResNet-50 at 224 px, 500 images, 10 epochs."""
-    for what, learning, names, bars in (
-        ("head alone", "[head]", ["fc"], {1: "≤ 1/8", 4: "≤ 1/3"}),
-        ("last block", "[last_block, head]", ["layer4.2", "fc"], {1: "≤ 1/2"}),
-    ):
-        for views, bar in bars.items():
-            plain = partial(plain_loop, folder, "resnet50", names, size=224, epochs=10)
-            for precision in PRECISIONS:
+        subset(folder)
+        for what, learning, names, bars in (
+            ("head", "[head]", ["fc"], {1: "≤ 1/8", 4: "≤ 1/3"}),
+            ("last block", "[last_block, head]", ["layer4.2", "fc"], {1: "≤ 1/2"}),
+        ):
+            variants = []
+            for precision, (views, bar) in product(PRECISIONS, bars.items()):
                 settings = (
-                    *("backbone=resnet50", "pretrained=false", f"precision={precision}"),
+                    *("backbone=resnet50", f"precision={precision}"),
                     *(f"stages.0.train={learning}", f"stages.0.views={views}"),
                 )
-                yield compare(
-                    f"{what} of ResNet-50, 224 px, 500 images, 10 epochs, {views} views, "
-                    f"{precision}",
-                    bar,
-                    partial(ours, folder, *settings, size=224, epochs=10),
-                    plain,
-                )
+                call = partial(ours, folder, *settings, size=224, epochs=10)
+                variants.append((f"{what}, {precision}, views: {views}", bar, call))
+            peer = partial(plain_loop, folder, "resnet50", names, size=224, epochs=10)
+            yield from compare_all(variants, peer, warm_up=False)
 
 
-def _whole(folder: Path) -> Iterator[Comparison]:
+def whole() -> Iterator[Comparison]:
     """Compare where all layers learn: ResNet-18 at 128 px, 500 images, 2 epochs."""
-    peers = (
-        ("plain loop", "≤ 0.8", partial(plain_loop, folder, "resnet18", (), size=128, epochs=2)),
-        ("fastai", "≤ 0.91", partial(fastai_learner, folder, size=128, epochs=2)),
-    )
-    for name, bar, peer in peers:
-        for precision in PRECISIONS:
-            yield compare(
-                f"ResNet-18 at 128 px, 500 images, 2 epochs, {precision}, against {name}",
-                bar,
-                partial(ours, folder, f"precision={precision}", size=128, epochs=2),
-                peer,
-            )
+    with tempfile.TemporaryDirectory() as top:
+        folder = Path(top) / "set"
+        subset(folder)
+        for name, bar, peer in (
+            ("plain loop", "≤ 0.8", partial(plain_loop, folder, "resnet18", ())),
+            ("fastai", "≤ 0.91", partial(fastai_learner, folder)),
+        ):
+            variants = [
+                (
+                    f"{precision}, against {name}",
+                    bar,
+                    partial(ours, folder, f"precision={precision}", size=128, epochs=2),
+                )
+                for precision in PRECISIONS
+            ]
+            yield from compare_all(variants, partial(peer, size=128, epochs=2))

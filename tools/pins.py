@@ -50,8 +50,10 @@ def main() -> None:
     """Compile both sets of pins and split off what CUDA needs."""
     wheels = sorted(Path(sys.argv[1]).glob("torch-*.whl")) if len(sys.argv) > 1 else []
     everything = blocks(compile_pins("--all-extras", "--group", "dev"))
+    benchmarks = blocks(compile_pins("--all-extras", "--group", "dev", "--group", "bench"))
     write("base.txt", blocks(compile_pins()))
     write("dev.txt", [b for b in everything if not CUDA.match(b)])
+    write("bench.txt", [b for b in benchmarks if b not in everything])
     if wheels:
         write("torch-cpu.txt", cpu_builds(everything, wheels))
     write("cuda.txt", [b for b in everything if CUDA.match(b)])
