@@ -13,8 +13,6 @@ from uuid import uuid4
 
 import torch
 from torch import Tensor, distributed
-from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from tumorscope.errors import UsageError
 
@@ -34,6 +32,11 @@ def launch(arguments: Sequence[str], devices: int) -> int:
     Returns:
         The exit code of the first process to fail, 0 if none does.
     """
+    from torch.distributed.elastic.multiprocessing.errors import (  # noqa: PLC0415 (only needed here)
+        ChildFailedError,
+    )
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch  # noqa: PLC0415
+
     logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // devices)))
     config = LaunchConfig(
@@ -68,9 +71,9 @@ def join(devices: int, nodes: int, device: str) -> None:
         raise UsageError(
             f"devices={devices} and nodes={nodes} make {devices * nodes} processes, but there are "
             f"{started}: start them with 'torchrun --nnodes {nodes} --nproc-per-node {devices} "
-            "-m tumorscope train …'."
+            "-m tumorscope train …', and give --devices and --nodes as they are started."
         )
-    if started == 1 or distributed.is_initialized():
+    if started == 1 or _together():
         return
     if device == "mps":
         raise UsageError("Several processes train on cpu or cuda, not on mps: give --device cpu.")
@@ -80,19 +83,23 @@ def join(devices: int, nodes: int, device: str) -> None:
     distributed.init_process_group(backend, timeout=PATIENCE)
 
 
+def _together() -> bool:
+    return distributed.is_available() and distributed.is_initialized()
+
+
 def rank() -> int:
     """Return the number of this process, from 0."""
-    return distributed.get_rank() if distributed.is_initialized() else 0
+    return distributed.get_rank() if _together() else 0
 
 
 def count() -> int:
     """Return how many processes there are."""
-    return distributed.get_world_size() if distributed.is_initialized() else 1
+    return distributed.get_world_size() if _together() else 1
 
 
 def local_count() -> int:
     """Return how many processes there are on this machine."""
-    return int(os.environ["LOCAL_WORLD_SIZE"]) if distributed.is_initialized() else 1
+    return int(os.environ["LOCAL_WORLD_SIZE"]) if _together() else 1
 
 
 def leads() -> bool:

@@ -135,7 +135,7 @@ class Classification(lightning.LightningModule):
             reduction="sum",
         )
         loss = _mean(total, self._weights(batch.labels).sum())
-        images = processes.summed(torch.tensor(float(len(batch.labels)), device=self.device))
+        images = processes.summed(torch.full((), float(len(batch.labels)), device=self.device))
         self.training_loss.update(loss.detach(), weight=images / processes.count())
         self.training_accuracy.update(logits.detach(), batch.labels)
         if self.recipe.attention_weight:
