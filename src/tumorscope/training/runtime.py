@@ -54,6 +54,7 @@ def fastest_front(
 
 def _in_pytorch(front: nn.Module, recipe: Recipe, device: str) -> Front:
     def run(pixels: Tensor) -> Tensor:
+        """Run the layers in the recipe's precision."""
         with torch.inference_mode(), autocast(recipe, device):
             found: Tensor = front(pixels.contiguous(memory_format=torch.channels_last))
             return found.float()
@@ -78,6 +79,7 @@ def _in_openvino(front: nn.Module, recipe: Recipe, noise: Tensor) -> Front:
     request = compiled.create_infer_request()
 
     def run(pixels: Tensor) -> Tensor:
+        """Fill the batch up to the size that was compiled, and run it."""
         missing = len(noise) - len(pixels)
         filled = torch.cat([pixels, noise[:missing]]) if missing else pixels
         found = request.infer({0: filled.contiguous().numpy()}, share_inputs=True)
