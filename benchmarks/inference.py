@@ -30,11 +30,11 @@ def seconds(call: Callable[[], object], repeats: int = REPEATS) -> list[float]:
     return found
 
 
-def peak() -> float:
-    """Return the most single-precision operations a second of square matrix products."""
+def peak(kind: torch.dtype = torch.float32) -> float:
+    """Return the most operations a second of square matrix products of a type."""
     best = 0.0
     for side in SQUARES:
-        one, other = torch.rand(side, side), torch.rand(side, side)
+        one, other = torch.rand(2, side, side).to(kind)
         for _ in range(2):
             best = max(best, 2 * side**3 / min(seconds(lambda a=one, b=other: a @ b)))  # type: ignore[misc]
     return best

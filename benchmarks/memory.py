@@ -12,6 +12,7 @@ from pathlib import Path
 from benchmarks.measure import DATA
 
 SIZE = 224
+LONGEST = 300  # seconds: an epoch of ten times the images takes longer and shows no more
 
 
 def copies(folder: Path, times: int) -> None:
@@ -23,15 +24,23 @@ def copies(folder: Path, times: int) -> None:
                 (folder / source.name / f"{number}-{path.name}").symlink_to(path.resolve())
 
 
-def private_peak(command: list[str], environment: dict[str, str]) -> float:
-    """Run a command and return its peak of private memory, GB."""
-    process, peak = subprocess.Popen(command, env=environment), 0.0
+def private_peak(command: list[str], environment: dict[str, str]) -> tuple[float, bool]:
+    """Run a command for at most `LONGEST` seconds.
+
+    Returns:
+        Its peak of private memory, GB, and whether it came to its end.
+    """
+    process, peak, started = subprocess.Popen(command, env=environment), 0.0, time.monotonic()
     while process.poll() is None:
         peak = max(peak, private_memory(process.pid))
+        if time.monotonic() - started > LONGEST:
+            process.kill()
+            process.wait()
+            return peak, False
         time.sleep(0.2)
     if process.returncode:
         sys.exit(f"the measured training failed with exit code {process.returncode}")
-    return peak
+    return peak, True
 
 
 def private_memory(process: int) -> float:
@@ -56,12 +65,11 @@ def measure() -> Iterator[str]:
             images = sum(1 for _ in folder.glob("*/*"))
             start = time.perf_counter()
             command = [sys.executable, "-m", "benchmarks.memory", str(folder), precision]
-            peak = private_peak(command, {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
-            seconds = time.perf_counter() - start
-            yield (
-                f"| {images:,} | {precision} | {peak:.2f} GB | {1e3 * seconds / images:.1f} ms "
-                f"| ≤ 2.5 GB |"
-            )
+            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+            peak, ended = private_peak(command, environment)
+            pace = 1e3 * (time.perf_counter() - start) / images
+            shown = f"{pace:.1f} ms" if ended else f"stopped after {LONGEST} s"
+            yield f"| {images:,} | {precision} | {peak:.2f} GB | {shown} | ≤ 2.5 GB |"
 
 
 if __name__ == "__main__":

@@ -19,9 +19,11 @@ from pathlib import Path
 import numpy as np
 
 import tumorscope
+from tumorscope.evaluation.scores import share_score
+from tumorscope.evaluation.summary import percent
 from tumorscope.files import read_csv, write_csv
 from tumorscope.run import is_run
-from tumorscope.spread import paired_gain
+from tumorscope.spread import Clusters
 from tumorscope.terminal import terminal_progress
 
 COLUMNS = (
@@ -78,9 +80,8 @@ def _together(rows: Sequence[dict[str, str]]) -> str:
     """Return the accuracy on the images of several folds, with its interval over groups."""
     right = np.array([c == "1" for row in rows for c in row["right"]])
     groups = [group for row in rows for group in row["groups"].split()]
-    share, ends = paired_gain(np.zeros_like(right), right, groups)
-    assert ends is not None
-    return f"{right.sum()} of {len(right)} images, {share:.2%} ({ends[0]:.1%} to {ends[1]:.1%})"
+    found = share_score(right, Clusters.of(groups))
+    return f"{right.sum()} of {len(right)} images, {percent(found)}"
 
 
 def _train(asked: argparse.Namespace, fold: int, seed: int) -> tuple[object, ...]:

@@ -1,11 +1,14 @@
 """Figures and report: what is on them, not only that they exist."""
 
+import html
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
@@ -112,6 +115,8 @@ def test_run_holds_every_output(tiny_run: tumorscope.Run) -> None:
         *("figures/grey_or_colour.png", "figures/training_samples.png"),
         *("figures/curves.png", "figures/confusion.png"),
         *("figures/samples.png", "figures/validation_images.png", "figures/test_images.png"),
+        *("figures/against_controls.png", "figures/reliability.png", "figures/risk_coverage.png"),
+        *("figures/subgroups.png", "figures/mistakes.png", "model-card.md", "evidence.md"),
     }
 
 
@@ -132,7 +137,10 @@ def test_report_is_self_contained(tiny_run: tumorscope.Run) -> None:
     assert f"{tiny_run.results.accuracy.value:.1%}" in page
     assert "not a medical device" in page
     assert 'name="viewport"' in page
-    assert page.count("<figure") == 12 + 12 + 16
+    answers = read_csv(tiny_run.folder / "predictions.csv")
+    mistakes = sum(row["truth"] != row["predicted"] for row in answers)
+    assert page.count("<figure") == mistakes + 12 + 12 + 16
+    assert tiny_run.results.summary in html.unescape(page)
     assert page.count('<figure class="wrong"') == page.count(">✗ ")
     for name in CLASSES:
         assert name in page
@@ -150,7 +158,7 @@ def test_results_agree_with_predictions(tiny_run: tumorscope.Run) -> None:
     for name in CLASSES:
         own = [row for row in rows if row["truth"] == name]
         recalls.append(sum(row["predicted"] == name for row in own) / len(own))
-        assert results.per_class[name].recall.value == pytest.approx(recalls[-1])
+        assert results.per_class[name].sensitivity.value == pytest.approx(recalls[-1])
         assert results.per_class[name].support == len(own)
     assert results.balanced_accuracy.value == pytest.approx(np.mean(recalls))
     assert set(results.parts) == {"train", "validation", "test"}
@@ -164,3 +172,33 @@ def test_every_field_of_the_results_is_documented() -> None:
     for definition in schema["$defs"].values():
         names |= set(definition["properties"])
     assert [name for name in sorted(names) if f"`{name}`" not in page] == []
+
+
+def test_papers_answer_what_the_run_knows_and_leave_the_rest(tiny_run: tumorscope.Run) -> None:
+    """Each item of both guidelines once, in order; the card opens with what Hugging Face reads."""
+    lines = (tiny_run.folder / "evidence.md").read_text(encoding="utf-8").splitlines()[4:]
+    items = [line.split(" | ")[0].removeprefix("| ") for line in lines]
+    claim = [item for item in items if item.startswith("CLAIM 2024")]
+    assert claim == [f"CLAIM 2024 {n}" for n in range(1, 45)]
+    tripod = [item.split()[1] for item in items if item.startswith("TRIPOD+AI")]
+    assert [int(re.sub("[a-z]", "", n)) for n in tripod] == sorted(
+        int(re.sub("[a-z]", "", n)) for n in tripod
+    )
+    assert {int(re.sub("[a-z]", "", n)) for n in tripod} == set(range(1, 28))
+    assert len(items) == len(set(items))
+    left = sum("To be supplied by the authors." in line for line in lines)
+    assert 30 < left < len(lines) - 30
+    kept = read_card(tiny_run)["provenance"]["kept_epoch"]
+    assert any(f"Epoch {kept}, by" in line for line in lines)
+    card = (tiny_run.folder / "model-card.md").read_text(encoding="utf-8")
+    front = yaml.safe_load(card.split("---")[1])
+    assert front["pipeline_tag"] == "image-classification"
+    (result,) = front["model-index"][0]["results"]
+    assert result["metrics"][0]["value"] == tiny_run.results.accuracy.value
+    assert tiny_run.results.summary in card
+
+
+def read_card(run: tumorscope.Run) -> dict[str, Any]:
+    """The card of a run's bundle."""
+    found: dict[str, Any] = json.loads((run.folder / "bundle" / "card.json").read_text())
+    return found

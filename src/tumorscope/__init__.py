@@ -16,13 +16,17 @@ from tumorscope._version import __version__
 from tumorscope.errors import MissingExtra, TumorscopeError
 
 if TYPE_CHECKING:
+    from tumorscope.assess import evaluate
     from tumorscope.catalogue import fetch_set
+    from tumorscope.folds import Folds, train_folds
     from tumorscope.predict import Predictor
     from tumorscope.prepare import add_lineage, audit, split
+    from tumorscope.review import review
     from tumorscope.several import Series, compare, train_seeds
-    from tumorscope.walk import Run, demo, evaluate, train
+    from tumorscope.walk import Run, demo, train
 
 __all__ = [
+    "Folds",
     "Predictor",
     "Run",
     "Series",
@@ -34,12 +38,15 @@ __all__ = [
     "demo",
     "evaluate",
     "fetch_set",
+    "review",
     "split",
     "train",
+    "train_folds",
     "train_seeds",
 ]
 
 _HOMES = {
+    "Folds": "tumorscope.folds",
     "Predictor": "tumorscope.predict",
     "Run": "tumorscope.walk",
     "Series": "tumorscope.several",
@@ -47,10 +54,12 @@ _HOMES = {
     "audit": "tumorscope.prepare",
     "compare": "tumorscope.several",
     "demo": "tumorscope.walk",
-    "evaluate": "tumorscope.walk",
+    "evaluate": "tumorscope.assess",
     "fetch_set": "tumorscope.catalogue",
+    "review": "tumorscope.review",
     "split": "tumorscope.prepare",
     "train": "tumorscope.walk",
+    "train_folds": "tumorscope.folds",
     "train_seeds": "tumorscope.several",
 }
 

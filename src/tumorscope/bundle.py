@@ -62,6 +62,25 @@ class Provenance(Strict):
     created: str
 
 
+class Calibrated(Strict):
+    """What validation images taught about how sure the model may be.
+
+    Attributes:
+        temperature: what the logarithms of the probabilities are divided by; part of the graph.
+        note: how it was found, or why it is 1.
+        error_rate: how often a conformal set may miss.
+        thresholds: the probability from which on each class is in an image's set; None for a class
+            with too few validation images. Empty where there are none at all.
+        images: validation images of each class.
+    """
+
+    temperature: Annotated[float, Field(gt=0)] = 1.0
+    note: str = "This model was not calibrated."
+    error_rate: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    thresholds: tuple[float | None, ...] = ()
+    images: tuple[int, ...] = ()
+
+
 class Card(Strict):
     """Everything one must know to use a model.
 
@@ -71,6 +90,7 @@ class Card(Strict):
         canonical: the canonical class of each, None where it is not known.
         preprocessing: what happens before the network.
         recipe: how it was trained.
+        calibration: how sure it may be.
         provenance: where it comes from.
         files: SHA-256 of each other file of the bundle.
         intended_use: what it is for, and what not.
@@ -81,6 +101,7 @@ class Card(Strict):
     canonical: tuple[str | None, ...]
     preprocessing: Preprocessing
     recipe: Recipe
+    calibration: Calibrated = Calibrated()
     provenance: Provenance
     files: dict[str, str]
     intended_use: str = INTENDED_USE
@@ -151,6 +172,8 @@ def open_bundle(place: str | Path) -> Bundle:
         ) from error
     if len(card.canonical) != len(card.classes) or len(set(card.classes)) != len(card.classes):
         raise BundleError(f"{path} does not name each class once: take a fresh copy.")
+    if len(card.calibration.thresholds) not in (0, len(card.classes)):
+        raise BundleError(f"{path} does not have a threshold a class: take a fresh copy.")
     return Bundle(folder, card)
 
 

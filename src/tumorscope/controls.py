@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,22 +56,57 @@ def look_up(
 ) -> float | None:
     """Return the accuracy of answering the class of the most similar training image.
 
+    Args:
+        prints: as for `look_up_answers`, as are the others.
+        labels: class numbers of all images.
+        training: rows that may be looked up.
+        tested: rows that are asked for.
+    """
+    if not len(training) or not len(tested):
+        return None
+    answers = look_up_answers(prints, labels, training, tested)
+    return float((answers == labels[tested]).mean())
+
+
+def look_up_answers(
+    prints: NDArray[np.float32], labels: Numbers, training: Numbers, tested: Numbers
+) -> Numbers:
+    """Return the class of the training image that each test image is most similar to.
+
     Nearest neighbour by normalised cross-correlation of thumbnails.
 
     Args:
         prints: of all images, from `look_up_prints`.
         labels: class numbers of all images, int, shape (n,).
-        training: row numbers that may be looked up.
+        training: row numbers that may be looked up, one at least.
         tested: row numbers that are asked for.
+
+    Returns:
+        Class numbers, int, shape (tested,).
     """
-    if not len(training) or not len(tested):
-        return None
-    right = 0
+    answers = np.empty(len(tested), np.intp)
     for start in range(0, len(tested), 1024):
-        chunk = tested[start : start + 1024]
-        nearest = training[(prints[chunk] @ prints[training].T).argmax(axis=1)]
-        right += int((labels[nearest] == labels[chunk]).sum())
-    return right / len(tested)
+        likeness = prints[tested[start : start + 1024]] @ prints[training].T
+        answers[start : start + 1024] = labels[training[likeness.argmax(axis=1)]]
+    return answers
+
+
+def file_facts_answers(
+    features: NDArray[np.float64], labels: Numbers, training: Numbers, tested: Numbers
+) -> Numbers:
+    """Return what trees that have learnt from file facts answer.
+
+    Args:
+        features: of all images, from `file_facts`.
+        labels: class numbers of all images, int, shape (n,).
+        training: row numbers to learn from, one at least.
+        tested: row numbers that are asked for.
+
+    Returns:
+        Class numbers, int, shape (tested,).
+    """
+    answers: Numbers = _trees().fit(features[training], labels[training]).predict(features[tested])
+    return answers
 
 
 def look_up_folds(prints: NDArray[np.float32], labels: Numbers, folds: Numbers) -> dict[int, float]:
@@ -130,17 +166,21 @@ def probe(features: NDArray[np.float64], labels: Numbers, groups: Numbers) -> Pr
     Returns:
         None where a class has too few groups for three folds.
     """
-    from sklearn.ensemble import ExtraTreesClassifier  # noqa: PLC0415 (slow to import)
     from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict  # noqa: PLC0415
 
     holders = [len(np.unique(groups[labels == label])) for label in np.unique(labels)]
     if len(holders) < 2 or min(holders) < 3:
         return None
-    trees = ExtraTreesClassifier(40, min_samples_leaf=2, n_jobs=-1, random_state=0)
     folds = StratifiedGroupKFold(3, shuffle=True, random_state=0)
-    answers = cross_val_predict(trees, features, labels, groups=groups, cv=folds)
+    answers = cross_val_predict(_trees(), features, labels, groups=groups, cv=folds)
     share = np.bincount(labels).max() / len(labels)
     return Probe(float((answers == labels).mean()), float(share), len(labels))
+
+
+def _trees() -> Any:
+    from sklearn.ensemble import ExtraTreesClassifier  # noqa: PLC0415 (slow to import)
+
+    return ExtraTreesClassifier(40, min_samples_leaf=2, n_jobs=-1, random_state=0)
 
 
 def sample(count: int) -> Numbers:

@@ -14,14 +14,24 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from tumorscope._version import __version__
-from tumorscope.bundle import GRAPH, WEIGHTS, Card, Preprocessing, Provenance, write_bundle
+from tumorscope.bundle import (
+    GRAPH,
+    WEIGHTS,
+    Calibrated,
+    Card,
+    Preprocessing,
+    Provenance,
+    write_bundle,
+)
+from tumorscope.calibration import TINY, fit_temperature, tempered
+from tumorscope.conformal import ERROR_RATE, class_thresholds
 from tumorscope.errors import TumorscopeError
 from tumorscope.labels import canonical
 from tumorscope.model import Classifier
 from tumorscope.model.weights import weights_digest
 from tumorscope.recipe import Recipe
 from tumorscope.records import PARTS, Partition
-from tumorscope.store import Store
+from tumorscope.store import Store, batches
 
 EXAMPLES = 64  # real images on which an exported graph must agree with the model
 TOLERANCE = 1e-4  # float32 sums in another order; a class that changes fails in any case
@@ -32,15 +42,19 @@ class ExportError(TumorscopeError):
 
 
 class Deployed(nn.Module):
-    """A classifier from the store's grey levels to probabilities."""
+    """A classifier from the store's grey levels to probabilities, with its temperature."""
 
-    def __init__(self, classifier: Classifier) -> None:
+    def __init__(self, classifier: Classifier, temperature: float = 1.0) -> None:
         super().__init__()
         self.classifier = classifier
+        self.temperature = temperature
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Return probabilities, float32, shape (n, classes), of uint8 (n, side, side)."""
-        return self.classifier.probabilities(pixels.unsqueeze(1).float())
+        chances = self.classifier.probabilities(pixels.unsqueeze(1).float())
+        if self.temperature == 1:
+            return chances
+        return (chances.clamp_min(TINY).log() / self.temperature).softmax(dim=1)
 
 
 def export_bundle(
@@ -65,6 +79,7 @@ def export_bundle(
         ExportError: the graph does not answer as the model does.
     """
     examples = store.pixels(partition.where("validation")[:EXAMPLES])
+    calibration = calibrate(model, store, partition)
     weights = {name: value.contiguous() for name, value in model.state_dict().items()}
     classes = store.manifest.classes
     card = Card(
@@ -72,6 +87,7 @@ def export_bundle(
         canonical=tuple(canonical(name) for name in classes),
         preprocessing=Preprocessing(image_size=recipe.image_size, normalize=recipe.normalize),
         recipe=recipe,
+        calibration=calibration,
         provenance=Provenance(
             tumorscope=__version__,
             data=store.manifest.root.resolve().name,
@@ -84,7 +100,37 @@ def export_bundle(
         ),
         files={},
     )
-    write_bundle(folder, card, {WEIGHTS: save(weights), GRAPH: export_onnx(model, examples)})
+    graph = export_onnx(model, examples, calibration.temperature)
+    write_bundle(folder, card, {WEIGHTS: save(weights), GRAPH: graph})
+
+
+def calibrate(model: Classifier, store: Store, partition: Partition) -> Calibrated:
+    """Learn from the validation part how sure a model may be.
+
+    Args:
+        model: on the CPU, in evaluation mode.
+        store: the images.
+        partition: which of them are the validation part.
+    """
+    rows = partition.where("validation")
+    classes = store.manifest.classes
+    place = {name: number for number, name in enumerate(classes)}
+    truth = np.array([place[store.manifest.rows[row].label] for row in rows], np.intp)
+    plain = Deployed(model).eval()
+    with torch.inference_mode():
+        answers = [
+            plain(torch.from_numpy(store.pixels(rows[numbers]))).numpy()
+            for numbers in batches(len(rows), EXAMPLES)
+        ]
+    chances = np.concatenate(answers)
+    temperature, note = fit_temperature(truth, chances)
+    return Calibrated(
+        temperature=temperature,
+        note=note,
+        error_rate=ERROR_RATE,
+        thresholds=class_thresholds(truth, tempered(chances, temperature)),
+        images=tuple(np.bincount(truth, minlength=len(classes)).tolist()),
+    )
 
 
 def _origin(recipe: Recipe) -> str | None:
@@ -95,17 +141,20 @@ def _origin(recipe: Recipe) -> str | None:
     return f"published weights of {recipe.backbone}" if recipe.pretrained else None
 
 
-def export_onnx(classifier: Classifier, examples: NDArray[np.uint8]) -> bytes:
+def export_onnx(
+    classifier: Classifier, examples: NDArray[np.uint8], temperature: float = 1.0
+) -> bytes:
     """Return a classifier as an ONNX graph with input `pixels` and output `probabilities`.
 
     Args:
         classifier: on the CPU, in evaluation mode.
         examples: real images on which graph and original must agree, shape (n, side, side).
+        temperature: what the logarithms of the probabilities are divided by.
 
     Raises:
         ExportError: they do not agree within 1e-4, or not on the class.
     """
-    deployed = Deployed(classifier).eval()
+    deployed = Deployed(classifier, temperature).eval()
     pixels = torch.from_numpy(examples)
     content = _export(deployed, pixels[:2])
     with torch.inference_mode():

@@ -31,7 +31,7 @@ AIR, SCALP, SKULL, FLUID, GREY, WHITE = 0.0, 0.85, 0.10, 0.14, 0.42, 0.58
 ENHANCED, NECROTIC, OEDEMA = 0.95, 0.20, 0.36
 COLUMNS = (
     *("image", "label", "patient_id"),
-    *("x_center", "y_center", "width", "height"),
+    *("x_center", "y_center", "width", "height", "plane"),
 )
 
 
@@ -258,6 +258,7 @@ def write_phantoms(
     patients: int = 12,
     slices: int = 6,
     copies: int = 0,
+    first: int = 0,
     progress: Progress | None = None,
 ) -> Path:
     """Draw a whole data set: some patients a class, several slices a patient.
@@ -268,6 +269,7 @@ def write_phantoms(
         slices: how many slices each patient has.
         copies: how many slices are there once more under another name and patient, half of them
             smaller and mirrored.
+        first: the number of the first patient; others have other heads.
         progress: where to report; nowhere unless given.
 
     Returns:
@@ -280,7 +282,7 @@ def write_phantoms(
     total = len(LESIONS) * patients * slices
     with (progress or Quiet()).task("drawing synthetic slices", total) as task:
         for lesion in LESIONS:
-            for patient in range(patients):
+            for patient in range(first, first + patients):
                 head = Head(lesion, patient)
                 rows += [_write_slice(images, head, number) for number in range(slices)]
                 task.advance(slices)
@@ -298,7 +300,7 @@ def _write_copy(images: Path, number: int) -> tuple[object, ...]:
     with explained(images / name), Image.open(source) as image:
         smaller = image.resize((140, 140)).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         (smaller if number % 2 else image).save(images / name, compress_level=1)
-    return (f"images/{name}", lesion, f"synthetic-copy-{number}", "", "", "", "")
+    return (f"images/{name}", lesion, f"synthetic-copy-{number}", *[""] * 4, PLANES[0])
 
 
 def _write_slice(images: Path, head: Head, number: int) -> tuple[object, ...]:
@@ -308,4 +310,4 @@ def _write_slice(images: Path, head: Head, number: int) -> tuple[object, ...]:
         Image.fromarray(phantom.pixels).save(images / name)
     box = phantom.box
     sides = (box.x_center, box.y_center, box.width, box.height) if box else ("", "", "", "")
-    return (f"images/{name}", head.lesion, head.name, *sides)
+    return (f"images/{name}", head.lesion, head.name, *sides, phantom.plane)

@@ -13,6 +13,7 @@ from tumorscope.checks import run_checks
 from tumorscope.checks.leaks import leaks_between
 from tumorscope.checks.summary import Audit, summarize
 from tumorscope.errors import UsageError
+from tumorscope.evaluation import Known
 from tumorscope.files import explained, write_bytes, write_text
 from tumorscope.layouts import read_manifest
 from tumorscope.layouts.box_labels import label_by_boxes, refuse_without_boxes
@@ -142,14 +143,16 @@ def _mode(survey: Survey, recipe: Recipe, choice: Choice) -> Mode:
     return "published" if choice.published or asked else "redraw"
 
 
-def count_leaks(survey: Survey, found: Partition) -> int:
-    """Count the test images that are not new to training or validation."""
+def known_images(survey: Survey, found: Partition) -> Known:
+    """Return what a survey knows of each image that an evaluation asks for."""
     parts = np.array(found.parts)
     used = parts != "out"
     side = np.where(parts == "test", 1, np.where(used, 0, 2)).astype(np.intp)
     tested = parts == "test"
     side[~used] = 1  # what is in no part teaches nothing
-    return int(leaks_between(survey, side, tested).any.sum())
+    matches = survey.matches
+    sources = [matches[n].set_name if n in matches else "none known" for n in range(len(parts))]
+    return Known(leaks_between(survey, side, tested).any, survey.patients, sources)
 
 
 @dataclass(frozen=True)

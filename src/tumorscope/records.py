@@ -63,6 +63,7 @@ class Row:
         patient_id: whom it belongs to, None where unknown.
         fold: the published fold, None where there is none.
         boxes: the lesions marked on it.
+        others: further columns of a manifest, as name and value.
     """
 
     image: str
@@ -71,6 +72,7 @@ class Row:
     patient_id: str | None = None
     fold: int | None = None
     boxes: tuple[Box, ...] = ()
+    others: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,11 +159,16 @@ def check_data(folder: Path, store: Store) -> None:
     Raises:
         DataError: the digest differs.
     """
-    if read_environment(folder)["data"]["digest"] != store.digest:
+    if not is_same_data(folder, store):
         raise DataError(
             f"The data at {store.manifest.root} is not what {folder} was trained on (files or "
             "labels changed): restore it, or train anew."
         )
+
+
+def is_same_data(folder: Path, store: Store) -> bool:
+    """Say whether a data set is the one that a run was made from, wherever it is now."""
+    return bool(read_environment(folder)["data"]["digest"] == store.digest)
 
 
 def write_manifest(path: Path, store: Store) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from tumorscope.errors import UsageError
+from tumorscope.extras import require_training
 from tumorscope.files import explained, write_text
 from tumorscope.results import SeedSummary
 from tumorscope.run import is_run, next_run, read_history, refuse_series
@@ -16,7 +17,6 @@ from tumorscope.walk import (
     chosen_recipe,
     prepare_job,
     refuse_unknown,
-    require_training,
     stem_of,
     train_one,
 )

@@ -1,71 +1,141 @@
 """How far chance goes: intervals over patients, spreads over seeds, paired tests of two models."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from tumorscope.metrics import Classes, confusion_matrix
+from tumorscope.metrics import SMALLEST, Classes, Counts, Values, confusion_matrix
 from tumorscope.results import Results, SeedSummary, Spread
 
 LEVEL = 0.95
 SCORES = ("accuracy", "balanced_accuracy", "macro_f1")
+MOST_LEFT_OUT = 1000  # that are left out one by one; of more groups, several at a time
+RESAMPLES = 2000
 Interval = tuple[float, float]
+Range = Literal["share", "signed", "positive", "gap"]
 
 
-def confusion_interval(
-    score: Callable[[NDArray[np.intp]], float | None],
-    truth: Classes,
-    predicted: Classes,
-    groups: Sequence[object],
-    classes: int,
+@dataclass(frozen=True)
+class Clusters:
+    """Images that stand or fall together, and are left out together to see how far a score moves.
+
+    Attributes:
+        numbers: the cluster of each image, int, shape (n,).
+        count: how many clusters there are.
+    """
+
+    numbers: NDArray[np.intp]
+    count: int
+
+    @classmethod
+    def of(cls, groups: Sequence[object]) -> "Clusters":
+        """Return a cluster a group; of more than a thousand groups, a thousand drawn from them."""
+        numbers = np.unique([str(group) for group in groups], return_inverse=True)[1].reshape(-1)
+        count = int(numbers.max(initial=-1)) + 1
+        if count > MOST_LEFT_OUT:
+            drawn = np.random.default_rng(0).permutation(np.arange(count) % MOST_LEFT_OUT)
+            numbers, count = drawn[numbers], MOST_LEFT_OUT
+        return cls(numbers.astype(np.intp), count)
+
+    def sums(self, values: NDArray[np.floating]) -> Values:
+        """Return the sum of a value a image over each cluster, float64, shape (count,)."""
+        return np.bincount(self.numbers, values, self.count).astype(np.float64)
+
+    def confusions(self, truth: Classes, predicted: Classes, classes: int) -> Counts:
+        """Return the confusion matrix of all images without each cluster in turn.
+
+        Returns:
+            int, shape (count, classes, classes).
+        """
+        cells = (self.numbers * classes + truth) * classes + predicted
+        own = np.bincount(cells, minlength=self.count * classes**2)
+        return confusion_matrix(truth, predicted, classes) - own.reshape(-1, classes, classes)
+
+    def means(self, values: Values) -> Values:
+        """Return the mean of a value an image without each cluster in turn."""
+        sums, sizes = self.sums(values), self.sums(np.ones(len(values)))
+        return np.asarray((sums.sum() - sums) / np.maximum(sizes.sum() - sizes, 1))
+
+    def scores(self, score: Callable[[Values], float]) -> Values:
+        """Return a score of weighted images without each cluster in turn; nan of one cluster."""
+        if self.count < 2:
+            return np.full(self.count, np.nan)
+        whole = range(self.count)
+        return np.array([score((self.numbers != n).astype(np.float64)) for n in whole])
+
+
+def interval(
+    value: float,
+    left: Values,
+    clusters: Clusters,
+    shares: Values,
+    within: Range = "share",
 ) -> Interval | None:
-    """Return the 95 % interval of a score of the confusion matrix, by leaving out each group.
+    """Return the 95 % interval of a score from its values with each cluster left out in turn.
 
     The delete-one-group jackknife: images of one patient stand or fall together, so that patients
-    and not images are left out in turn. The interval is Student's t with one degree of freedom
-    less than there are groups, on the logit scale, where a share near 1 has no room to overshoot.
-    A score of 0 or 1 has no spread to go by; there the interval is Wilson's, each group counted
-    once. Source: Efron and Stein (1981), The jackknife estimate of variance.
+    and not images are left out. The interval is Student's t on a scale where the score has no end
+    to overshoot (logit of a share, logarithm of what is positive). Its degrees of freedom are one
+    less than the effective number of clusters, (Σ w)² / Σ w², which unequal patients make smaller
+    than their number. A share of 0 or 1 has no spread to go by; there the interval is Wilson's,
+    each cluster counted once.
+
+    Sources: Efron and Stein (1981), The jackknife estimate of variance; Kish (1965), Survey
+    sampling, section 11.7.
 
     Args:
-        score: of a confusion matrix, in [0, 1].
-        truth: class numbers, int, shape (n,).
-        predicted: the same, as the model says.
-        groups: what belongs together, one an image.
-        classes: how many there are.
+        value: the score of all images; nan where it is not defined.
+        left: the score without each cluster, shape (clusters,).
+        clusters: what belongs together.
+        shares: how much each image weighs in the score, in any unit, shape (n,); an image that has
+            no part in it weighs nothing.
+        within: `share` of a score in [0, 1], `signed` in [-1, 1], `positive` above 0, `gap` of a
+            distance in [0, 1] that may well be 0.
 
     Returns:
-        The ends in [0, 1]; None where the score is not defined or there are fewer than two groups.
+        The ends; None where the score is not defined or fewer than two clusters have a part in it.
     """
-    whole = confusion_matrix(truth, predicted, classes)
-    value = score(whole)
-    numbers = np.unique([str(group) for group in groups], return_inverse=True)[1].reshape(-1)
-    count = int(numbers.max(initial=-1)) + 1
-    if value is None or count < 2:
+    weights = clusters.sums(shares)
+    taking_part = int((weights > 0).sum())
+    if math.isnan(value) or taking_part < 2:
         return None
-    cells = (numbers * classes + truth) * classes + predicted
-    inside = np.bincount(cells, minlength=count * classes**2).reshape(count, classes, classes)
-    left = [score(whole - own) for own in inside]
-    values = np.array([value if v is None else v for v in left])
-    return _around(value, jackknife_error(values), count)
+    error = jackknife_error(np.where(np.isnan(left), value, left))
+    effective = weights.sum() ** 2 / (weights**2).sum()
+    reach = float(stats.t.ppf((1 + LEVEL) / 2, max(effective - 1, 1))) * error
+    if within == "gap":
+        return max(0.0, value - reach), min(1.0, max(0.0, value + reach))
+    if within == "positive":
+        return _around_positive(value, reach)
+    if within == "signed":
+        low, high = _around_share((value + 1) / 2, reach / 2, taking_part)
+        return 2 * low - 1, 2 * high - 1
+    return _around_share(value, reach, taking_part)
 
 
 def jackknife_error(values: NDArray[np.float64]) -> float:
-    """Return the standard error of a score from its values with each group left out in turn."""
+    """Return the standard error of a score from its values with each cluster left out in turn."""
     count = len(values)
     return math.sqrt((count - 1) / count * float(((values - values.mean()) ** 2).sum()))
 
 
-def _around(value: float, error: float, count: int) -> Interval:
-    if not 0 < value < 1 or error == 0:
-        return wilson(value, count)
-    reach = float(stats.t.ppf((1 + LEVEL) / 2, count - 1)) * error / (value * (1 - value))
-    centre = math.log(value / (1 - value))
-    low, high = (1 / (1 + math.exp(-(centre + sign * reach))) for sign in (-1, 1))
+def _around_share(value: float, reach: float, count: int) -> Interval:
+    if not 0 < value < 1 or reach == 0:
+        return wilson(min(max(value, 0.0), 1.0), count)
+    centre, width = math.log(value / (1 - value)), reach / (value * (1 - value))
+    low, high = (1 / (1 + math.exp(min(-(centre + s * width), 700))) for s in (-1, 1))
     return low, high
+
+
+def _around_positive(value: float, reach: float) -> Interval | None:
+    if value <= 0 or reach == 0:
+        return None
+    factor = math.exp(min(reach / value, 700))
+    return value / factor, value * factor
 
 
 def wilson(share: float, count: int) -> Interval:
@@ -104,24 +174,63 @@ def paired_gain(
 ) -> tuple[float, Interval | None]:
     """Return how much more often the second model is right, with its 95 % interval over groups.
 
+    The interval is the bootstrap-t of patients, paired: groups are drawn with replacement 2,000
+    times, each time the gain is measured in its own standard error, and the quantiles of that take
+    the place of Student's, which stay where the models differ on so few groups that many a draw
+    has none of them. A plain percentile bootstrap is too short with few patients. The draws are the
+    same each time. Source: Efron and Tibshirani (1993), An introduction to the bootstrap,
+    section 12.5.
+
     Args:
         first: whether the first model is right, or how often over seeds, in [0, 1], shape (n,).
         second: the same of the second, on the same images.
         groups: what belongs together, one an image.
 
     Returns:
-        The difference of the accuracies in [-1, 1], and its interval by the delete-one-group
-        jackknife with Student's t; None in place of that where there are fewer than two groups.
+        The difference of the accuracies in [-1, 1], and its interval; None in place of that where
+        there are fewer than two groups.
     """
     differences = second.astype(np.float64) - first
     gain = float(differences.mean())
     numbers = np.unique([str(group) for group in groups], return_inverse=True)[1].reshape(-1)
-    sums, sizes = np.bincount(numbers, differences), np.bincount(numbers)
+    clusters = Clusters(numbers, int(numbers.max()) + 1)
+    sums, sizes = clusters.sums(differences), clusters.sums(np.ones(len(differences)))
     if len(sizes) < 2:
         return gain, None
-    left = (sums.sum() - sums) / (sizes.sum() - sizes)
-    reach = float(stats.t.ppf((1 + LEVEL) / 2, len(sizes) - 1)) * jackknife_error(left)
-    return gain, (max(-1.0, gain - reach), min(1.0, gain + reach))
+    error = float(_ratio_errors(np.ones((1, len(sizes))), sums, sizes)[1][0])
+    if error == 0:
+        return gain, (gain, gain)
+    steps = np.concatenate([_steps(drawn, sums, sizes, gain) for drawn in _resamples(len(sizes))])
+    low, high = map(float, np.quantile(steps[~np.isnan(steps)], [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
+    if np.isnan(steps).mean() > (1 - LEVEL) / 2:
+        high = float(stats.t.ppf((1 + LEVEL) / 2, len(sizes) - 1))
+        low = -high
+    return gain, (max(-1.0, gain - high * error), min(1.0, gain - low * error))
+
+
+def _resamples(count: int) -> Iterator[Values]:
+    """Yield how often each group is drawn, float64, shape (some, count), in bounded memory."""
+    generator, some = np.random.default_rng(0), 250
+    for _ in range(RESAMPLES // some):
+        yield generator.multinomial(count, np.full(count, 1 / count), some).astype(np.float64)
+
+
+def _ratio_errors(drawn: Values, sums: Values, sizes: Values) -> tuple[Values, Values]:
+    """Return the mean of each draw of groups, and its standard error by linearisation."""
+    count, total = drawn.shape[1], drawn @ sizes
+    means = (drawn @ sums) / total
+    squares = drawn @ sums**2 - 2 * means * (drawn @ (sums * sizes)) + means**2 * (drawn @ sizes**2)
+    return means, np.sqrt(np.maximum(squares, 0) * count / (count - 1)) / total
+
+
+def _steps(drawn: Values, sums: Values, sizes: Values, gain: float) -> Values:
+    """Return how many of its own standard errors each draw lies from the gain of all groups.
+
+    Nan where a draw has no error to measure in.
+    """
+    means, errors = _ratio_errors(drawn, sums, sizes)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.where(errors > SMALLEST, (means - gain) / errors, np.nan))
 
 
 def spread_of(values: Sequence[float]) -> Spread:

@@ -76,8 +76,8 @@ class Store:
     manifest: Manifest
     facts: tuple[Facts, ...]
     size: int
-    _pixels: NDArray[np.uint8]
-    _middles: NDArray[np.uint8]
+    _pixels: "NDArray[np.uint8] | Stacked"
+    _middles: "NDArray[np.uint8] | Stacked"
     _places: NDArray[np.intp]
 
     def __len__(self) -> int:
@@ -104,6 +104,49 @@ class Store:
             fields = (row.image, row.label, row.split, row.patient_id, row.fold, facts.sha256)
             whole.update(repr(fields + row.boxes).encode())
         return whole.hexdigest()
+
+
+@dataclass(frozen=True)
+class Stacked:
+    """Two arrays of images of one size, read as if one stood behind the other."""
+
+    first: "NDArray[np.uint8] | Stacked"
+    second: "NDArray[np.uint8] | Stacked"
+
+    def __len__(self) -> int:
+        return len(self.first) + len(self.second)
+
+    def __getitem__(self, places: NDArray[np.intp]) -> NDArray[np.uint8]:
+        border = len(self.first)
+        early = places < border
+        images = np.concatenate([self.first[places[early]], self.second[places[~early] - border]])
+        order = np.concatenate([np.flatnonzero(early), np.flatnonzero(~early)])
+        back: NDArray[np.uint8] = images[np.argsort(order)]
+        return back
+
+
+def join_stores(first: Store, second: Store) -> Store:
+    """Return two stores of one size as one data set, the second's rows behind the first's."""
+    rows = (*first.manifest.rows, *second.manifest.rows)
+    return Store(
+        manifest=replace(second.manifest, rows=rows),
+        facts=first.facts + second.facts,
+        size=first.size,
+        _pixels=Stacked(first._pixels, second._pixels),
+        _middles=Stacked(first._middles, second._middles),
+        _places=np.concatenate([first._places, second._places + len(first._pixels)]),
+    )
+
+
+def pick_rows(store: Store, rows: Sequence[int] | NDArray[np.intp]) -> Store:
+    """Return a store of some rows only."""
+    listed = tuple(store.manifest.rows[row] for row in rows)
+    return replace(
+        store,
+        manifest=replace(store.manifest, rows=listed),
+        facts=tuple(store.facts[row] for row in rows),
+        _places=store._places[np.asarray(rows, dtype=np.intp)],
+    )
 
 
 def cache_folder() -> Path:

@@ -3,35 +3,31 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Required, TypedDict, Unpack
+from typing import TYPE_CHECKING, Required, TypedDict, Unpack
 
-from tumorscope.errors import DataError, MissingExtra, UsageError
-from tumorscope.files import explained, write_text
+from tumorscope.errors import UsageError
+from tumorscope.extras import require_training
+from tumorscope.files import explained
 from tumorscope.layouts import read_manifest
-from tumorscope.predict import Predictor
 from tumorscope.progress import Progress, Quiet
 from tumorscope.recipe import Recipe, change_recipe, load_recipe
-from tumorscope.records import PARTS, Part, Partition
+from tumorscope.records import PARTS, Partition
 from tumorscope.results import Results
 from tumorscope.run import (
     RECIPE,
-    RESULTS,
-    check_data,
     create_run,
     next_run,
-    read_environment,
-    read_history,
     read_results,
     read_run_partition,
     refuse_folder,
     resumed_recipe,
-    write_predictions,
 )
-from tumorscope.store import MIDDLE, Store, open_store
+from tumorscope.store import MIDDLE, open_store
 
-TRAINING_PACKAGES = ("torch", "timm", "lightning", "sklearn", "scipy", "faiss", "seaborn", "jinja2")
+if TYPE_CHECKING:
+    from tumorscope.survey import Survey
+
 DEMO_SETTINGS = (
     *("image_size=64", "batch_size=16", "epochs=12", "schedule=one_cycle"),
     *("weight_averaging=0.95", "augment.rotation=10", "augment.vertical_flip=0"),
@@ -160,7 +156,7 @@ class Job:
     """What trainings on the same parts start from.
 
     Attributes:
-        store: the images.
+        survey: the images, and what one look at all of them shows.
         found: which of them form which part.
         place: where the data is.
         device: `cpu`, `cuda` or `mps`.
@@ -168,7 +164,7 @@ class Job:
         progress: where to report.
     """
 
-    store: Store
+    survey: "Survey"
     found: Partition
     place: Path
     device: str
@@ -191,18 +187,9 @@ def chosen_recipe(options: Options) -> Recipe:
 
 def prepare_job(recipe: Recipe, options: Options) -> Job:
     """Refuse what cannot work before the first image is read; then read and divide the data."""
-    from tumorscope.model import build_trunk, check_stages  # noqa: PLC0415 (imports PyTorch)
-    from tumorscope.prepare import (  # noqa: PLC0415 (imports SciPy)
-        Choice,
-        cautions,
-        choose_partition,
-        read_store,
-    )
-    from tumorscope.survey import Survey  # noqa: PLC0415
-    from tumorscope.training import check_loggers, resolve_device  # noqa: PLC0415
+    from tumorscope.prepare import Choice, cautions, choose_partition  # noqa: PLC0415 (SciPy)
 
-    partition, loggers = options.get("partition"), options.get("loggers", ())
-    place, progress = Path(options["data"]), options.get("progress") or Quiet()
+    partition = options.get("partition")
     choice = Choice(
         Path(partition) if partition else None,
         options.get("keep_test", False),
@@ -210,23 +197,49 @@ def prepare_job(recipe: Recipe, options: Options) -> Job:
         options.get("test_fold"),
     )
     choice.check()
-    device = resolve_device(options.get("device", "auto"))
-    check_loggers(loggers)
-    check_stages(recipe, build_trunk(recipe))
-    store = read_store(place, recipe, progress, strict=options.get("strict", False))
-    survey = Survey(store)
+    survey, progress = survey_data(recipe, options), options.get("progress") or Quiet()
     found = choose_partition(survey, recipe, choice)
     folds = [row.fold for row in survey.rows] if choice.test_fold is not None else ()
     for sentence in cautions(survey, folds):
         progress.say(f"Mind: {sentence}")
+    return make_job(survey, found, options)
+
+
+def survey_data(recipe: Recipe, options: Options) -> "Survey":
+    """Refuse what cannot work before the first image is read; then read the data."""
+    from tumorscope.model import build_trunk, check_stages  # noqa: PLC0415 (imports PyTorch)
+    from tumorscope.prepare import read_store  # noqa: PLC0415 (imports SciPy)
+    from tumorscope.survey import Survey  # noqa: PLC0415
+    from tumorscope.training import check_loggers, resolve_device  # noqa: PLC0415
+
+    resolve_device(options.get("device", "auto"))
+    check_loggers(options.get("loggers", ()))
+    check_stages(recipe, build_trunk(recipe))
+    place, progress = Path(options["data"]), options.get("progress") or Quiet()
+    return Survey(read_store(place, recipe, progress, strict=options.get("strict", False)))
+
+
+def make_job(survey: "Survey", found: Partition, options: Options) -> Job:
+    """Return what a training on these parts starts from, and say how large they are."""
+    from tumorscope.training import resolve_device  # noqa: PLC0415 (imports PyTorch)
+
+    progress = options.get("progress") or Quiet()
     counts = ", ".join(f"{len(found.where(part))} {part}" for part in PARTS)
     progress.say(f"{found.note} {counts}.")
-    return Job(store, found, place, device, loggers, progress)
+    return Job(
+        survey,
+        found,
+        Path(options["data"]),
+        resolve_device(options.get("device", "auto")),
+        options.get("loggers", ()),
+        progress,
+    )
 
 
 def train_one(job: Job, recipe: Recipe, folder: Path, *, resume: bool) -> Run:
     """Train once on what was prepared, from a new folder or one to go on with, to its report."""
-    from tumorscope.evaluation import class_numbers  # noqa: PLC0415 (imports scikit-learn)
+    from tumorscope.assess import assess_run  # noqa: PLC0415 (imports matplotlib)
+    from tumorscope.evaluation import class_numbers  # noqa: PLC0415 (imports SciPy)
     from tumorscope.export import export_bundle  # noqa: PLC0415 (imports PyTorch)
     from tumorscope.model import build_classifier  # noqa: PLC0415
     from tumorscope.report.exploration import write_exploration  # noqa: PLC0415 (matplotlib)
@@ -237,7 +250,7 @@ def train_one(job: Job, recipe: Recipe, folder: Path, *, resume: bool) -> Run:
         settle_precision,
     )
 
-    store, found = job.store, job.found
+    store, found = job.survey.store, job.found
     if resume:
         recipe = resumed_recipe(folder, recipe, store)
     else:
@@ -257,7 +270,7 @@ def train_one(job: Job, recipe: Recipe, folder: Path, *, resume: bool) -> Run:
         loggers=open_loggers(job.loggers, folder),
     )
     export_bundle(folder / "bundle", fitted.model, int(fitted.best["epoch"]), store, found, recipe)
-    _evaluate_into(folder, store, found, job.progress)
+    assess_run(folder, job.survey, found, progress=job.progress)
     processes.wait()
     return Run(folder, read_results(folder))
 
@@ -265,76 +278,6 @@ def train_one(job: Job, recipe: Recipe, folder: Path, *, resume: bool) -> Run:
 def stem_of(data: Path) -> str:
     """Return how a run on this data is called."""
     return data.resolve().stem if data.suffix else data.resolve().name
-
-
-def evaluate(
-    *, run: str | Path, data: str | Path | None = None, progress: Progress | None = None
-) -> Results:
-    """Score a finished training again, from its bundle, and write its results and report anew.
-
-    Args:
-        run: the folder of a training.
-        data: where its data set is now, if it was moved.
-        progress: where to report; nowhere unless given.
-
-    Raises:
-        TumorscopeError: the run or its data cannot be used.
-    """
-    require_training("tumorscope evaluate")
-    from tumorscope.prepare import read_store  # noqa: PLC0415 (imports SciPy)
-
-    folder = Path(run)
-    place = Path(data or read_environment(folder)["data"]["path"])
-    predictor = Predictor.load(folder)
-    store = read_store(place, predictor.card.recipe, progress or Quiet(), strict=False)
-    check_data(folder, store)
-    before = _split_note(folder)
-    found = read_run_partition(folder, *before)
-    _evaluate_into(folder, store, found, progress or Quiet())
-    return read_results(folder)
-
-
-def _split_note(folder: Path) -> tuple[str, str]:
-    if (folder / RESULTS).is_file():
-        split = read_results(folder).split
-        return split.method, split.note
-    raise DataError(
-        f"{folder} was not trained to its end: go on with 'tumorscope train … --resume'."
-    )
-
-
-def _evaluate_into(folder: Path, store: Store, found: Partition, progress: Progress) -> None:
-    """Write results, predictions, figures and report of a run, reading only its bundle."""
-    from tumorscope.evaluation import evaluate_store  # noqa: PLC0415 (imports scikit-learn)
-    from tumorscope.prepare import count_leaks  # noqa: PLC0415
-    from tumorscope.report.page import Made, write_report  # noqa: PLC0415 (imports matplotlib)
-    from tumorscope.survey import Survey  # noqa: PLC0415
-
-    predictor = Predictor.load(folder)
-    leaks = count_leaks(Survey(store), found)
-    evaluation = evaluate_store(predictor, store, found, leaks=leaks, progress=progress)
-    names: dict[Part, str] = {
-        "test": "predictions.csv",
-        "validation": "predictions-validation.csv",
-    }
-    for part, name in names.items():
-        rows = found.where(part)
-        write_predictions(
-            folder / name,
-            [store.manifest.rows[row].image for row in rows],
-            [store.manifest.rows[row].label for row in rows],
-            evaluation.probabilities[rows],
-            store.manifest.classes,
-        )
-    made = Made(
-        title=f"{predictor.card.provenance.data}, {predictor.card.recipe.name}",
-        recipe=load_recipe(folder / RECIPE),
-        environment=read_environment(folder),
-        history=read_history(folder),
-        kept_epoch=predictor.card.provenance.kept_epoch,
-    )
-    write_report(folder, store, found, evaluation, made)
-    write_text(folder / RESULTS, evaluation.results.model_dump_json(indent=2) + "\n")
 
 
 def demo(*, out: str | Path | None = None, progress: Progress | None = None) -> Run:
@@ -377,13 +320,3 @@ def _found_copies(manifest: Path) -> int:
     group = {row.image: survey.same_image[n] for n, row in enumerate(survey.rows)}
     copies = [image for image in group if "/copy-of-" in image]
     return sum(group[image] == group[image.replace("copy-of-", "")] for image in copies)
-
-
-def require_training(what: str) -> None:
-    """Refuse to start what needs the training packages where they are not installed.
-
-    Raises:
-        MissingExtra: they are not; the message names the command that installs them.
-    """
-    if any(find_spec(name) is None for name in TRAINING_PACKAGES):
-        raise MissingExtra(what, "train")

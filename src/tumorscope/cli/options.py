@@ -1,9 +1,12 @@
 """Options that several verbs share."""
 
 import os
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
+
+from tumorscope.errors import UsageError
 
 Data = Annotated[str, typer.Argument(help="A folder of images, or a manifest CSV.")]
 Quietly = Annotated[bool, typer.Option("--quiet", "-q", help="Report no progress.")]
@@ -22,3 +25,20 @@ Debug = Annotated[
     bool,
     typer.Option("--debug", callback=_debug, help="Show where an error comes from."),
 ]
+
+
+def pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:
+    """Read `NAME=VALUE` each, several with commas between them.
+
+    Raises:
+        UsageError: one has no equals sign.
+    """
+    found = {}
+    for text in ",".join(given or ()).split(","):
+        if not text:
+            continue
+        name, sign, value = text.partition("=")
+        if not sign:
+            raise UsageError(f"{option} takes NAME=VALUE, not '{text}'.")
+        found[name.strip()] = value.strip()
+    return found

@@ -1,28 +1,82 @@
-"""Predictions and truth to results."""
+"""A model and a divided data set to results."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope import metrics
 from tumorscope._version import __version__
-from tumorscope.labels import canonical
+from tumorscope.errors import UsageError
+from tumorscope.evaluation.breakdown import (
+    count_confused,
+    image_columns,
+    score_patients,
+    score_subgroups,
+)
+from tumorscope.evaluation.confidence import score_calibration, score_selection, score_sets
+from tumorscope.evaluation.headline import control_answers, score_headline
+from tumorscope.evaluation.robustness import strain
+from tumorscope.evaluation.scores import Cases, log_loss, share_score
+from tumorscope.evaluation.summary import summarize, weaknesses
 from tumorscope.predict import BATCH, Predictor
 from tumorscope.progress import Progress
 from tumorscope.records import PARTS, Part, Partition
-from tumorscope.results import (
-    ClassScores,
-    Controls,
-    ImageCounts,
-    PartScores,
-    Results,
-    Score,
-    SplitNote,
-)
-from tumorscope.spread import confusion_interval
+from tumorscope.results import ImageCounts, PartScores, Results, Score, SplitNote
+from tumorscope.spread import wilson
 from tumorscope.store import Store, batches
+
+
+@dataclass(frozen=True)
+class Known:
+    """What else is known of the images of a data set, one entry a row.
+
+    Attributes:
+        leaking: which test images are not new to training or validation, as far as known.
+        patients: whom each image belongs to; None where that is not known.
+        sources: the known public set that each is a slice of.
+    """
+
+    leaking: NDArray[np.bool_]
+    patients: Sequence[str | None]
+    sources: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What an evaluation shall look at beside what it always does.
+
+    Attributes:
+        by: columns of the manifest to break accuracy down by.
+        prevalence: of classes where the model is to be used, by name, for predictive values.
+        robustness: whether to change the images and look again, which takes forty times as long.
+    """
+
+    by: Sequence[str] = ()
+    prevalence: Mapping[str, float] | None = None
+    robustness: bool = False
+
+    def shares(self, names: Sequence[str]) -> list[float] | None:
+        """Return the prevalence of each class; what is not given is shared out equally.
+
+        Raises:
+            UsageError: a class is unknown, or the shares do not fit together.
+        """
+        if not self.prevalence:
+            return None
+        for name, share in self.prevalence.items():
+            if name not in names:
+                raise UsageError(f"There is no class '{name}'; classes: {', '.join(names)}.")
+            if not 0 <= share <= 1:
+                raise UsageError(f"--prevalence {name}={share:g} is no share between 0 and 1.")
+        rest = 1 - sum(self.prevalence.values())
+        others = [name for name in names if name not in self.prevalence]
+        if rest < -1e-9 or (not others and rest > 1e-9):
+            raise UsageError(
+                f"The stated prevalences sum to {1 - rest:g}: they are shares of all images, "
+                "which sum to 1."
+            )
+        return [self.prevalence.get(name, rest / max(len(others), 1)) for name in names]
 
 
 @dataclass(frozen=True)
@@ -31,7 +85,7 @@ class Evaluation:
 
     Attributes:
         labels: true class numbers of all rows, int, shape (rows,).
-        probabilities: of all rows, float32, shape (rows, classes).
+        probabilities: of all rows, float32, shape (rows, classes); nan where it was not asked.
         results: the scores.
     """
 
@@ -46,14 +100,22 @@ class Evaluation:
         return numbers
 
 
-def class_numbers(store: Store) -> NDArray[np.intp]:
+def class_numbers(store: Store, classes: Sequence[str] = ()) -> NDArray[np.intp]:
     """Return the class number of each row: the place of its label among the class names."""
-    place = {name: number for number, name in enumerate(store.manifest.classes)}
+    names = classes or store.manifest.classes
+    place = {name: number for number, name in enumerate(names)}
     return np.array([place[row.label] for row in store.manifest.rows], dtype=np.intp)
 
 
 def evaluate_store(
-    predictor: Predictor, store: Store, partition: Partition, *, leaks: int, progress: Progress
+    predictor: Predictor,
+    store: Store,
+    partition: Partition,
+    known: Known,
+    *,
+    asked: Asked | None = None,
+    parts: Sequence[Part] = PARTS,
+    progress: Progress,
 ) -> Evaluation:
     """Score a model on every part of a data set.
 
@@ -61,41 +123,44 @@ def evaluate_store(
         predictor: the model; its classes are the store's.
         store: the pixels, at the model's size.
         partition: which rows form which part.
-        leaks: how many test images are not new to training, as far as known.
+        known: what else is known of the rows.
+        asked: what to look at beside the usual.
+        parts: which to predict; the test part is one of them.
         progress: where to report.
+
+    Raises:
+        UsageError: what was asked for does not fit the data.
     """
-    labels = class_numbers(store)
-    answers = np.empty((len(store), len(store.manifest.classes)), np.float32)
-    with progress.task("evaluating", len(store)) as task:
-        for rows in batches(len(store), BATCH):
-            answers[rows] = predictor.probabilities(store.pixels(rows))
-            task.advance(len(rows))
-    return Evaluation(labels, answers, _results(store, partition, labels, answers, leaks))
-
-
-def _results(
-    store: Store,
-    partition: Partition,
-    labels: NDArray[np.intp],
-    answers: NDArray[np.float32],
-    leaks: int,
-) -> Results:
-    names = store.manifest.classes
+    asked, names = asked or Asked(), predictor.card.classes
+    prevalence = asked.shares(names)
     where = {part: partition.where(part) for part in PARTS}
-    truth, probabilities = labels[where["test"]], answers[where["test"]]
-    predicted = probabilities.argmax(axis=1)
-    confusion = metrics.confusion_matrix(truth, predicted, len(names))
-    n = len(truth)
-    groups = [partition.groups[row] for row in where["test"]]
-
-    def scored(score: Callable[[NDArray[np.intp]], float | None]) -> Score:
-        """Return a score of the confusion matrix with its interval over groups."""
-        ends = confusion_interval(score, truth, predicted, groups, len(names))
-        low, high = ends or (None, None)
-        return Score(value=score(confusion), low=low, high=high, n=n)
-
-    return Results(
+    tested = where["test"]
+    columns = image_columns(store, tested, known.sources, asked.by)
+    labels = class_numbers(store, names)
+    answers = _predict(predictor, store, np.concatenate([where[p] for p in parts]), progress)
+    groups = [partition.groups[row] for row in tested]
+    cases = Cases(labels[tested], answers[tested], groups)
+    controls = control_answers(store, labels, where["train"], tested)
+    whole = score_headline(cases, controls, names, prevalence)
+    leaking = known.leaking[tested]
+    clean, leaks = None, int(leaking.sum())
+    if 0 < leaks < len(tested):
+        said = {name: answer[~leaking] for name, answer in controls.items()}
+        clean = score_headline(cases.some(~leaking), said, names, prevalence)
+    patients = [known.patients[row] for row in tested]
+    right = int(cases.right.sum())
+    ends = wilson(right / len(cases), len(cases))
+    found = Results(
         tumorscope=__version__,
+        summary=summarize(whole, clean, leaks),
+        warnings=tuple(
+            weaknesses(
+                whole,
+                cases,
+                leaks=leaks,
+                patients_known=sum(p is not None for p in patients) / len(patients),
+            )
+        ),
         classes=names,
         images=ImageCounts(
             **{part: len(rows) for part, rows in where.items()},
@@ -103,55 +168,42 @@ def _results(
         ),
         split=SplitNote(method=partition.method, note=partition.note),
         leaks=leaks,
-        accuracy=scored(metrics.accuracy),
-        balanced_accuracy=scored(metrics.balanced_accuracy),
-        macro_f1=scored(metrics.macro_f1),
-        macro_auroc=Score(value=metrics.macro_auroc(truth, probabilities), n=n),
-        per_class={
-            name: _class_scores(number, name, confusion, truth, probabilities)
-            for number, name in enumerate(names)
-        },
-        confusion=confusion.tolist(),
-        parts=_part_scores(where, labels, answers),
-        controls=Controls(majority=_majority(labels[where["train"]], truth)),
+        clean=clean,
+        patients=score_patients(cases, patients, names),
+        accuracy_over_images=Score(
+            value=right / len(cases), low=ends[0], high=ends[1], n=len(cases)
+        ),
+        parts={part: _part_scores(labels, answers, partition, part) for part in parts},
+        calibration=score_calibration(cases, predictor.card.calibration),
+        sets=score_sets(cases, predictor.card.calibration, names),
+        selection=score_selection(cases),
+        subgroups=score_subgroups(cases, columns),
+        confused=count_confused(cases.confusion, names),
+        robustness=strain(predictor, store, tested, cases, progress) if asked.robustness else None,
+        **{name: getattr(whole, name) for name in type(whole).model_fields},
     )
+    return Evaluation(labels, answers, found)
 
 
-def _class_scores(
-    number: int,
-    name: str,
-    confusion: NDArray[np.intp],
-    truth: NDArray[np.intp],
-    probabilities: NDArray[np.float32],
-) -> ClassScores:
-    support = int(confusion[number].sum())
-    answered = int(confusion[:, number].sum())
-    return ClassScores(
-        canonical=canonical(name),
-        precision=Score(value=metrics.precision(confusion, number), n=answered),
-        recall=Score(value=metrics.recall(confusion, number), n=support),
-        f1=Score(value=metrics.f1(confusion, number), n=len(truth)),
-        auroc=Score(value=metrics.auroc(truth, probabilities, number), n=len(truth)),
-        support=support,
-    )
+def _predict(
+    predictor: Predictor, store: Store, rows: NDArray[np.intp], progress: Progress
+) -> NDArray[np.float32]:
+    """Return probabilities of all rows of the store, nan for those that are not asked."""
+    answers = np.full((len(store), len(predictor.card.classes)), np.nan, np.float32)
+    with progress.task("evaluating", len(rows)) as task:
+        for numbers in batches(len(rows), BATCH):
+            chosen = rows[numbers]
+            answers[chosen] = predictor.probabilities(store.pixels(chosen))
+            task.advance(len(chosen))
+    return answers
 
 
 def _part_scores(
-    where: Mapping[Part, NDArray[np.intp]],
     labels: NDArray[np.intp],
     answers: NDArray[np.float32],
-) -> dict[Part, PartScores]:
-    scores: dict[Part, PartScores] = {}
-    for part, rows in where.items():
-        truth, probabilities = labels[rows], answers[rows]
-        right = float((probabilities.argmax(axis=1) == truth).mean()) if len(rows) else None
-        scores[part] = PartScores(
-            loss=Score(value=metrics.log_loss(truth, probabilities), n=len(rows)),
-            accuracy=Score(value=right, n=len(rows)),
-        )
-    return scores
-
-
-def _majority(training: NDArray[np.intp], truth: NDArray[np.intp]) -> Score:
-    most = np.bincount(training).argmax()
-    return Score(value=float((truth == most).mean()) if len(truth) else None, n=len(truth))
+    partition: Partition,
+    part: Part,
+) -> PartScores:
+    rows = partition.where(part)
+    cases = Cases(labels[rows], answers[rows], [partition.groups[row] for row in rows])
+    return PartScores(loss=log_loss(cases), accuracy=share_score(cases.right, cases.clusters))

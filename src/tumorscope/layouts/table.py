@@ -91,6 +91,7 @@ def _parse(path: Path, number: int, values: Mapping[str, str]) -> Row:
         patient_id=values.get("patient_id") or None,
         fold=_fold(path, number, values.get("fold", "")),
         boxes=_boxes(path, number, values),
+        others=tuple((k, v) for k, v in values.items() if k not in (*REQUIRED, *OPTIONAL) and k),
     )
 
 

@@ -210,7 +210,7 @@ def _draw_tile(axes: Axes, tile: Tile) -> None:
     title = _clipped(tile.actual, 26)
     if tile.predicted is not None:
         mark = "✗" if tile.wrong else "✓"
-        title = f"actual {title}\n{mark} {_clipped(tile.predicted, 20)}"
+        title = f"actual {title}\n{mark} {_clipped(tile.predicted, 20)} {tile.sure}".rstrip()
     axes.set_title(title, fontsize=9, color=WRONG if tile.wrong else "black")
     for spine in axes.spines.values():
         spine.set(

@@ -9,19 +9,40 @@ from typing import Any
 
 import jinja2
 import numpy as np
+from matplotlib.figure import Figure
 
 from tumorscope._version import __version__
+from tumorscope.bundle import Card
 from tumorscope.evaluation import Evaluation
+from tumorscope.evaluation.summary import percent
 from tumorscope.files import write_text
 from tumorscope.recipe import Recipe, dump_recipe
 from tumorscope.records import Partition
 from tumorscope.report import figures
 from tumorscope.report.exploration import exploration_figures
-from tumorscope.report.tiles import Tile, predicted_tiles, sample_tiles
+from tumorscope.report.outcome import CONTROL_LABELS, outcome_figures
+from tumorscope.report.papers import evidence_rows, write_papers
+from tumorscope.report.tiles import (
+    draw_rows,
+    predicted_tiles,
+    sample_tiles,
+    worst_mistakes,
+)
 from tumorscope.results import Score
 from tumorscope.store import Store
 
 TEMPLATE = files("tumorscope") / "report" / "report.html.j2"
+SUMMED_UP = (
+    ("accuracy", "share", "accuracy"),
+    ("balanced_accuracy", "share", "balanced accuracy"),
+    ("macro_f1", "share", "macro F1"),
+    ("macro_auroc", "number", "macro AUROC, one against the rest"),
+    ("macro_average_precision", "number", "macro average precision"),
+    ("kappa", "number", "Cohen's kappa"),
+    ("mcc", "number", "Matthews correlation"),
+    ("brier", "number", "Brier score (0 to 2, less is better)"),
+    ("log_loss", "number", "log loss (less is better)"),
+)
 
 
 @dataclass(frozen=True)
@@ -30,64 +51,60 @@ class Made:
 
     Attributes:
         title: the data set and the recipe.
+        card: of the model.
         recipe: what was trained.
         environment: the content of `environment.json`.
         history: each epoch's scores.
-        kept_epoch: the epoch whose weights were kept, counted from 1.
     """
 
     title: str
+    card: Card
     recipe: Recipe
     environment: Mapping[str, Any]
     history: Sequence[Mapping[str, float]]
-    kept_epoch: int
+
+    @property
+    def kept_epoch(self) -> int:
+        """The epoch whose weights were kept, counted from 1."""
+        return self.card.provenance.kept_epoch
 
 
 def write_report(
     folder: Path, store: Store, partition: Partition, evaluation: Evaluation, made: Made
 ) -> None:
-    """Write `report.html` and `figures/` into a run's folder."""
-    classes = store.manifest.classes
-    samples = sample_tiles(store, evaluation.labels)
-    validation = predicted_tiles(store, evaluation, partition, "validation")
-    test = predicted_tiles(store, evaluation, partition, "test")
-    drawn = {
+    """Write `report.html`, `figures/`, `model-card.md` and `evidence.md` into a folder."""
+    results, tested = evaluation.results, partition.where("test")
+    tiles = {
+        "mistakes": predicted_tiles(store, evaluation, worst_mistakes(evaluation, tested)),
+        "test_images": predicted_tiles(store, evaluation, draw_rows(tested)),
+    }
+    if "validation" in results.parts:
+        watched = draw_rows(partition.where("validation"))
+        tiles["validation_images"] = predicted_tiles(store, evaluation, watched)
+    samples = sample_tiles(store, evaluation.labels, len(results.classes))
+    tiles["samples"] = [tile for own in samples for tile in own]
+    drawn: dict[str, Figure] = {
         **exploration_figures(store, partition, made.recipe),
         "curves": figures.curves(made.history, made.kept_epoch),
-        "confusion": figures.confusion(np.array(evaluation.results.confusion), classes),
-        "samples": figures.grid([tile for tiles in samples for tile in tiles]),
-        "validation_images": figures.grid(validation),
-        "test_images": figures.grid(test),
+        "confusion": figures.confusion(np.array(results.confusion), results.classes),
+        **outcome_figures(results),
+        **{name: figures.grid(shown) for name, shown in tiles.items() if shown},
     }
     pictures = figures.write_figures(folder / "figures", drawn)
     page = _template().render(
         made=made,
         recipe=dump_recipe(made.recipe),
-        results=evaluation.results,
+        results=results,
+        summed_up=SUMMED_UP,
+        control_labels=CONTROL_LABELS,
         manifest=store.manifest,
         pictures={name: _uri(content) for name, content in pictures.items()},
-        tile_groups=_tile_groups(samples, validation, test),
+        tiles=tiles,
+        evidence=evidence_rows(results, made.card, made.environment),
         version=__version__,
     )
     write_text(folder / "report.html", page)
-
-
-def _tile_groups(
-    samples: list[list[Tile]], validation: list[Tile], test: list[Tile]
-) -> list[tuple[str, str, list[Tile]]]:
-    return [
-        (
-            "Test images",
-            "Drawn at random. Wrong answers are framed and marked ✗; boxes are those of the data.",
-            test,
-        ),
-        (
-            "Validation images",
-            "Drawn at random from the part that training was watched on.",
-            validation,
-        ),
-        ("Samples of each class", "Drawn at random.", [tile for row in samples for tile in row]),
-    ]
+    write_papers(folder, results, made.card, made.environment)
 
 
 def _uri(content: bytes) -> str:
@@ -100,6 +117,7 @@ def _template() -> jinja2.Template:
     )
     environment.filters["share"] = _share
     environment.filters["number"] = _number
+    environment.filters["percent"] = percent
     environment.filters["interval"] = _interval
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
 
@@ -112,8 +130,10 @@ def _number(score: Score) -> str:
     return "not applicable" if score.value is None else f"{score.value:.3f}"
 
 
-def _interval(score: Score) -> str:
-    """Return the 95 % interval as a clause, empty where there is none."""
+def _interval(score: Score, form: str = "share") -> str:
+    """Return the ends of a 95 % interval, empty where there is none."""
     if score.low is None or score.high is None:
         return ""
-    return f"; 95 % interval {score.low:.1%} to {score.high:.1%}"
+    if form == "share":
+        return f"{score.low:.1%} to {score.high:.1%}"
+    return f"{score.low:.3f} to {score.high:.3f}"

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from tumorscope.evaluation import Evaluation
-from tumorscope.records import Box, Part, Partition
+from tumorscope.records import Box
 from tumorscope.store import Store
 
+SHOWN = 12  # images of a kind
 BOX = "#ece133"  # yellow of the colour-blind palette, on grey
 
 
@@ -26,6 +27,7 @@ class Tile:
         actual: its class.
         predicted: what the model says; None where it was not asked.
         boxes: the lesions marked on it.
+        sure: the probability of what the model says, as text.
     """
 
     pixels: NDArray[np.uint8]
@@ -33,6 +35,7 @@ class Tile:
     actual: str
     predicted: str | None = None
     boxes: tuple[Box, ...] = ()
+    sure: str = ""
 
     @property
     def wrong(self) -> bool:
@@ -66,12 +69,9 @@ def _with_boxes(picture: Image.Image, boxes: Sequence[Box]) -> Image.Image:
     return coloured
 
 
-def predicted_tiles(
-    store: Store, evaluation: Evaluation, partition: Partition, part: Part, count: int = 12
-) -> list[Tile]:
-    """Draw images of one part at random, with their actual and predicted class."""
-    names = store.manifest.classes
-    rows = draw_rows(partition.where(part), count)
+def predicted_tiles(store: Store, evaluation: Evaluation, rows: NDArray[np.intp]) -> list[Tile]:
+    """Return some images with their actual and predicted class."""
+    names = evaluation.results.classes
     return [
         Tile(
             pixels,
@@ -79,16 +79,29 @@ def predicted_tiles(
             names[evaluation.labels[row]],
             names[evaluation.predicted[row]],
             store.manifest.rows[row].boxes,
+            f"{evaluation.probabilities[row].max():.0%}",
         )
         for row, pixels in zip(rows, store.pixels(rows), strict=True)
     ]
 
 
-def sample_tiles(store: Store, labels: NDArray[np.intp], each: int = 4) -> list[list[Tile]]:
+def worst_mistakes(
+    evaluation: Evaluation, rows: NDArray[np.intp], count: int = SHOWN
+) -> NDArray[np.intp]:
+    """Return the wrongly answered rows of which the model was surest, surest first."""
+    wrong = rows[evaluation.predicted[rows] != evaluation.labels[rows]]
+    sure = evaluation.probabilities[wrong].max(axis=1)
+    chosen: NDArray[np.intp] = wrong[np.argsort(-sure, kind="stable")[:count]]
+    return chosen
+
+
+def sample_tiles(
+    store: Store, labels: NDArray[np.intp], classes: int, each: int = 4
+) -> list[list[Tile]]:
     """Draw images of each class at random, a list a class."""
     return [
         _class_tiles(store, draw_rows(np.flatnonzero(labels == number), each))
-        for number in range(len(store.manifest.classes))
+        for number in range(classes)
     ]
 
 
@@ -101,7 +114,7 @@ def _class_tiles(store: Store, rows: NDArray[np.intp]) -> list[Tile]:
     ]
 
 
-def draw_rows(rows: NDArray[np.intp], count: int) -> NDArray[np.intp]:
+def draw_rows(rows: NDArray[np.intp], count: int = SHOWN) -> NDArray[np.intp]:
     """Draw without replacement; the same rows give the same draw, so that reports repeat."""
     generator = np.random.default_rng(len(rows))
     return generator.choice(rows, size=min(count, len(rows)), replace=False)

@@ -1,0 +1,108 @@
+"""Whether the model knows what it does not know: calibration, conformal sets, selection."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from tumorscope import metrics
+from tumorscope.bundle import Calibrated
+from tumorscope.calibration import calibration_gaps, gaps_of, tempered, weighted_mean
+from tumorscope.conformal import label_sets
+from tumorscope.evaluation.scores import Cases, brier_score, log_loss, make_score, share_score
+from tumorscope.metrics import Values
+from tumorscope.results import (
+    Bin,
+    Calibration,
+    Reliability,
+    Score,
+    Selection,
+    SetCoverage,
+    Sets,
+)
+from tumorscope.spread import interval
+
+POINTS = 100  # of the risk-coverage curve
+
+
+def score_calibration(cases: Cases, found: Calibrated) -> Calibration:
+    """Compare probabilities with shares of right answers, without the temperature and with it.
+
+    Args:
+        cases: the test images; their probabilities are those with the temperature.
+        found: what validation images gave.
+    """
+    undone = tempered(cases.probabilities, 1 / found.temperature)
+    before = Cases(cases.truth, undone, cases.groups)
+    return Calibration(
+        temperature=found.temperature,
+        note=found.note,
+        before=_reliability(before),
+        after=_reliability(cases),
+    )
+
+
+def _reliability(cases: Cases) -> Reliability:
+    confidence = cases.probabilities.max(axis=1).astype(np.float64)
+    gaps = calibration_gaps(confidence, cases.right, cases.clusters)
+    everyone, clusters = np.ones(len(cases)), cases.clusters
+
+    def moved(error: Callable[[Values], Values]) -> Values:
+        """Return a mean error over bins without each cluster in turn."""
+        return clusters.scores(
+            lambda w: weighted_mean(error(gaps_of(gaps, confidence, cases.right, w)), gaps.counts)
+        )
+
+    noise = weighted_mean(gaps.errors**2, gaps.counts)
+    squares = interval(gaps.squared, moved(np.square) - noise, clusters, everyone, "gap")
+    ends = (float(np.sqrt(squares[0])), float(np.sqrt(squares[1]))) if squares else None
+    plain = interval(gaps.plain, moved(np.abs), clusters, everyone, "gap")
+    return Reliability(
+        expected_error=make_score(gaps.expected, ends, len(cases)),
+        plain_error=make_score(gaps.plain, plain, len(cases)),
+        maximum_error=Score(value=gaps.maximum, n=len(cases)),
+        brier=brier_score(cases),
+        log_loss=log_loss(cases),
+        bins=tuple(
+            Bin(confidence=float(c), accuracy=float(a), n=int(n))
+            for c, a, n in zip(gaps.confidence, gaps.accuracy, gaps.counts, strict=True)
+        ),
+    )
+
+
+def score_sets(cases: Cases, found: Calibrated, names: Sequence[str]) -> Sets:
+    """Measure how often conformal sets hold the true class."""
+    sets = label_sets(cases.probabilities, found.thresholds or [None] * len(names))
+    holds, sizes = sets[np.arange(len(cases)), cases.truth], sets.sum(axis=1)
+    per_class = {}
+    for number, name in enumerate(names):
+        own = cases.truth == number
+        threshold = found.thresholds[number] if found.thresholds else None
+        per_class[name] = SetCoverage(
+            calibration=found.images[number] if found.images else 0,
+            threshold=threshold,
+            coverage=share_score(holds[own], cases.some(own).clusters),
+        )
+    return Sets(
+        error_rate=found.error_rate,
+        coverage=share_score(holds, cases.clusters),
+        one_label=share_score(sizes == 1, cases.clusters),
+        no_label=share_score(sizes == 0, cases.clusters),
+        mean_labels=float(sizes.mean()) if len(cases) else None,
+        per_class=per_class,
+    )
+
+
+def score_selection(cases: Cases) -> Selection:
+    """Measure the risk among the most confident answers."""
+    wrong, confidence = ~cases.right, cases.probabilities.max(axis=1).astype(np.float64)
+    everyone = np.ones(len(cases))
+    area = metrics.area_under_risk(wrong, confidence, everyone)
+    moved = cases.clusters.scores(lambda w: metrics.area_under_risk(wrong, confidence, w))
+    ends = interval(area, moved, cases.clusters, everyone)
+    risks = metrics.risk_at_coverage(wrong, confidence, everyone)
+    places = np.unique(np.linspace(0, len(cases) - 1, min(POINTS, len(cases))).round().astype(int))
+    return Selection(
+        area=make_score(area, ends, len(cases)),
+        coverage=tuple(float((p + 1) / len(cases)) for p in places),
+        risk=tuple(float(risks[p]) for p in places),
+    )

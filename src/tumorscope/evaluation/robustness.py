@@ -1,0 +1,51 @@
+"""Accuracy on test images that were changed as another scanner or export would change them."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorscope.corruptions import CHANGES
+from tumorscope.evaluation.scores import Cases, share_score
+from tumorscope.predict import BATCH, Predictor
+from tumorscope.progress import Progress
+from tumorscope.results import Strained
+from tumorscope.store import Store, batches
+
+
+def strain(
+    predictor: Predictor,
+    store: Store,
+    rows: NDArray[np.intp],
+    cases: Cases,
+    progress: Progress,
+) -> tuple[Strained, ...]:
+    """Predict under each change at each strength.
+
+    Args:
+        predictor: the model.
+        store: the images at its size.
+        rows: the test images.
+        cases: their truth and groups.
+        progress: where to report.
+    """
+    found = []
+    steps = sum(len(change.strengths) for change in CHANGES)
+    with progress.task("changing images", steps * len(rows)) as task:
+        for change in CHANGES:
+            scores = []
+            for strength in change.strengths:
+                right = np.empty(len(rows), np.bool_)
+                for numbers in batches(len(rows), BATCH):
+                    changed = change.apply(store.pixels(rows[numbers]), strength)
+                    answers = predictor.probabilities(changed).argmax(axis=1)
+                    right[numbers] = answers == cases.truth[numbers]
+                    task.advance(len(numbers))
+                scores.append(share_score(right, cases.clusters))
+            found.append(
+                Strained(
+                    change=change.name,
+                    strengths=change.strengths,
+                    unit=change.unit,
+                    accuracy=tuple(scores),
+                )
+            )
+    return tuple(found)

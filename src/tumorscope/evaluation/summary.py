@@ -1,0 +1,91 @@
+"""The answer in one sentence, and what makes it weaker than it looks."""
+
+import numpy as np
+
+from tumorscope.evaluation.headline import CONTROL_NAMES
+from tumorscope.evaluation.scores import Cases
+from tumorscope.results import Headline, Score, Scores
+
+FEW_GROUPS = 12
+FEW_WRONG = 10  # groups with a mistake; with fewer, 95 % intervals cover the truth too seldom
+LIKE_ONE = 1.05  # images a group from which on groups say that images belong together
+
+
+def percent(score: Score) -> str:
+    """Return a share as people read it, with its interval in brackets."""
+    if score.value is None:
+        return "not applicable"
+    ends = "" if score.low is None else f" ({100 * score.low:.1f} to {100 * (score.high or 0):.1f})"
+    return f"{100 * score.value:.1f} %{ends}"
+
+
+def summarize(whole: Headline, clean: Headline | None, leaks: int, cases: str = "images") -> str:
+    """Say what the test part showed, beginning with a control that is not beaten.
+
+    Args:
+        whole: scores of all test images.
+        clean: of those that do not leak, where there are both.
+        leaks: how many leak.
+        cases: what was tested.
+    """
+    judged = clean or whole
+    control = CONTROL_NAMES[judged.controls.best]
+    best = getattr(judged.controls, judged.controls.best)
+    gain = f"{100 * (judged.controls.gain.value or 0):+.1f} points"
+    new = "new test" if clean else "test"
+    if leaks and clean is None:
+        new = "test"
+    lead = {
+        "beaten": f"The model beats what needs no learning by {gain}",
+        "not shown": f"The model is not shown to beat what needs no learning ({gain})",
+        "worse": f"The model is worse than what needs no learning ({gain})",
+    }[judged.controls.verdict]
+    text = (
+        f"{lead}: it is right on {percent(judged.accuracy)} of {judged.n} {new} {cases}, "
+        f"{control} on {percent(best)}."
+    )
+    if clean:
+        text += f" With the {leaks} that leak it would read {percent(whole.accuracy)}."
+    elif leaks:
+        text += f" {leaks} of these are not new to the model, so the score is too high."
+    return text
+
+
+def weaknesses(whole: Scores, cases: Cases, *, leaks: int, patients_known: float) -> list[str]:
+    """Return what makes the numbers weaker than they look, a sentence each.
+
+    Args:
+        whole: scores of all test images.
+        cases: the same images.
+        leaks: how many are not new to the model.
+        patients_known: the share of them whose patient is known.
+    """
+    found = []
+    if leaks:
+        found.append(
+            f"{leaks} of {whole.n} test images are not new to the model: a copy of them, or "
+            "another slice of their patient, was in training or validation."
+        )
+    missing = [name for name, scores in whole.per_class.items() if not scores.support]
+    if missing:
+        found.append(
+            f"No test image is of {' or '.join(missing)}: its scores are not applicable, and means "
+            "over classes leave it out."
+        )
+    if whole.groups == 1:
+        found.append("All test images belong together, so that no interval can be given.")
+    elif whole.groups < FEW_GROUPS:
+        found.append(f"{whole.groups} groups are few: take the intervals for rough.")
+    wrong = np.unique(cases.clusters.numbers[~cases.right])
+    if whole.groups > 1 and len(wrong) < FEW_WRONG:
+        found.append(
+            f"Mistakes are in {len(wrong)} of {whole.groups} groups: where so few differ, 95 % "
+            "intervals are known to cover the truth less often than 95 times in 100."
+        )
+    if patients_known < 1:
+        known = "no test image" if patients_known == 0 else f"{patients_known:.0%} of test images"
+        found.append(
+            f"The patient is known for {known}: other slices of one patient count as independent, "
+            "which makes intervals too short, and may be on both sides of the split."
+        )
+    return found
