@@ -6,6 +6,8 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 REPEATS = 3
@@ -74,5 +76,19 @@ def _seconds(call: Callable[[], object]) -> float:
 
 
 def machine() -> str:
-    """Return one line on the machine."""
-    return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
+    """Return one line on the machine and what ran on it."""
+    parts = [f"{os.cpu_count()} cores", _processor(), f"Python {platform.python_version()}"]
+    names = ("torch", "onnxruntime", "openvino", "fastai")
+    parts += [f"{name} {version(name)}" for name in names if find_spec(name)]
+    return ", ".join(parts)
+
+
+def _processor() -> str:
+    """Return the name of the processor, or its kind where the system does not tell."""
+    try:
+        facts = Path("/proc/cpuinfo").read_text("utf-8")
+    except OSError:
+        return platform.machine()
+    names = [line.partition(":")[2].strip() for line in facts.splitlines() if "model name" in line]
+    units = " with AMX" if "amx_bf16" in facts else ""
+    return f"{names[0] if names else platform.machine()}{units}"

@@ -28,7 +28,7 @@ HEAD = """\
 # Benchmarks
 
 Each table is written by `make bench`, or alone by `python benchmarks/run.py NAME`, and stands until
-it is measured again.
+it is measured again. No GPU was at hand: nothing here is claimed for one.
 """
 AGAINST_PEERS = """\
 Both sides run in turn in the same process, on the same images, size, epochs and threads, three
@@ -126,7 +126,8 @@ TABLES = {
     ),
     "memory": Table(
         "Private memory of training",
-        "ResNet-18 at 224 px, batches of 32, one epoch; mapped pages are not counted.",
+        "ResNet-18 at 224 px, batches of 32, one epoch, of ten times the images its first five "
+        "minutes; mapped pages are not counted.",
         ("images", "precision", "peak", "time an image", "bar"),
         memory.measure,
     ),
@@ -175,7 +176,9 @@ def put(table: Table, rows: list[str]) -> None:
     """Write one table into the page, in its place; the others stay as they are."""
     sections = _sections(PAGE.read_text("utf-8")) if PAGE.is_file() else {}
     lines = ["| " + " | ".join(table.columns) + " |", "|" + " --- |" * len(table.columns), *rows]
-    text = textwrap.fill(f"{table.text} Machine: {machine()}.", 100)
+    name = next(key for key, each in TABLES.items() if each is table)
+    command = f"`python benchmarks/run.py {name}`"
+    text = textwrap.fill(f"{table.text} Machine: {machine()}. {command}", 100)
     sections[table.title] = text + "\n\n" + "\n".join(lines)
     titles = [each.title for each in TABLES.values() if each.title in sections]
     parts = [HEAD.strip(), *(f"## {title}\n\n{sections[title]}" for title in titles)]

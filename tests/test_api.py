@@ -18,6 +18,12 @@ def test_every_public_name_can_be_imported() -> None:
     assert dir(tumorscope) == sorted(tumorscope.__all__)
 
 
+def test_no_public_name_is_a_module() -> None:
+    """Importing a module of that name would take the function's place."""
+    modules = {path.stem for path in (ROOT / "src" / "tumorscope").iterdir()}
+    assert not modules & set(tumorscope.__all__)
+
+
 def test_unknown_name_is_an_attribute_error() -> None:
     """A misspelt name is refused as in any module."""
     with pytest.raises(AttributeError, match="no attribute 'trian'"):

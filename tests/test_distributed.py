@@ -30,7 +30,7 @@ def test_two_processes_train_as_one_does(phantoms: Path, command: Command, tmp_p
             *("train", str(phantoms), *WHOLE, *COMMON, "--out", str(out), "--devices", devices)
         )
         assert ran.returncode == 0, ran.stderr
-        assert ran.stdout.count("test images") == 1  # one of them reports
+        assert ran.stdout.count("Report:") == 1  # one of them reports
     assert_equal_trainings(tmp_path / "run-1", tmp_path / "run-2")
 
 
@@ -51,7 +51,7 @@ def test_two_machines_train_as_one_does(phantoms: Path, command: Command, tmp_pa
     ]
     answers = [machine.communicate(timeout=300) for machine in machines]
     assert [machine.returncode for machine in machines] == [0, 0], answers
-    assert sum(answer.count("test images") for answer, _ in answers) == 1
+    assert sum(answer.count("Report:") for answer, _ in answers) == 1
     assert_equal_trainings(tmp_path / "run-1", tmp_path / "run-2")
 
 

@@ -105,7 +105,7 @@ def test_the_first_line_names_a_control_that_is_not_beaten() -> None:
     beaten = score_headline(good, answers, NAMES)
     assert beaten.controls.verdict == "beaten"
     assert beaten.controls.best == "look_up"
-    assert summarize(beaten, None, 0).startswith("The model beats what needs no learning by +")
+    assert summarize(beaten, None, 0).startswith("The model beats what needs no learning, by +")
     worse = score_headline(bad, answers, NAMES)
     assert worse.controls.verdict == "worse"
     assert "a thumbnail look-up on" in summarize(worse, None, 0)
@@ -123,7 +123,7 @@ def test_with_leaks_the_answer_is_that_of_the_clean_part() -> None:
     new = score_headline(whole.some(~leaking), {n: a[~leaking] for n, a in answers.items()}, NAMES)
     text = summarize(scores, new, int(leaking.sum()))
     assert "160 new test images" in text
-    assert "With the 80 that leak it would read" in text
+    assert "With the 80 that leak this would read" in text
     assert "80 of these are not new" in summarize(scores, None, 80)
 
 

@@ -18,10 +18,10 @@ from tumorscope.errors import MissingExtra, TumorscopeError
 if TYPE_CHECKING:
     from tumorscope.assess import evaluate
     from tumorscope.catalogue import fetch_set
+    from tumorscope.disputed import review
     from tumorscope.folds import Folds, train_folds
     from tumorscope.predict import Predictor
     from tumorscope.prepare import add_lineage, audit, split
-    from tumorscope.review import review
     from tumorscope.several import Series, compare, train_seeds
     from tumorscope.walk import Run, demo, train
 
@@ -56,7 +56,7 @@ _HOMES = {
     "demo": "tumorscope.walk",
     "evaluate": "tumorscope.assess",
     "fetch_set": "tumorscope.catalogue",
-    "review": "tumorscope.review",
+    "review": "tumorscope.disputed",
     "split": "tumorscope.prepare",
     "train": "tumorscope.walk",
     "train_folds": "tumorscope.folds",

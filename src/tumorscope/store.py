@@ -13,6 +13,7 @@ import tempfile
 import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
@@ -35,6 +36,7 @@ from tumorscope.transforms import resize, resize_squares
 VERSION = 2  # of the preprocessing and of the files below; an older store is not used
 PIXELS, MIDDLES, IMAGES = "pixels.npy", "middles.npy", "images.json"
 CHUNK = 256  # images that are made small at a time
+TRIES = 3  # to build a store that another run, which has found the same damage, may take away
 ERRAND = 16  # files that a thread reads before it asks for more
 MIDDLE = 128  # thumbnails are made from this size, so that stores of all sizes agree on copies
 THUMBNAIL = 64  # the side of a thumbnail, in pixels
@@ -167,23 +169,35 @@ def open_store(
         strict: raise for the first file that cannot be decoded.
 
     Raises:
-        DataError: with `strict`, a file cannot be decoded.
+        DataError: with `strict`, a file cannot be decoded; or the cache folder does not keep what
+            is written into it.
         DiskFull: the cache folder has no space left.
     """
     folder, progress = cache_folder() / "stores" / _key(manifest, size), progress or Quiet()
     store = _load(manifest, size, folder)
-    if store is None:
+    for _ in range(TRIES):
+        if store is not None:
+            break
         with explained(folder):
             if folder.exists():
                 progress.say(f"The store in {folder} is damaged: it is built anew.")
-                shutil.rmtree(folder)
+                _discard(folder)
             _build(manifest, size, folder, progress)
         store = _load(manifest, size, folder)
-    assert store is not None
+    if store is None:
+        raise DataError(f"The store in {folder} is damaged again and again: delete that folder.")
     if strict and store.manifest.left_out:
         first = store.manifest.left_out[0]
         raise DataError(f"{manifest.root / first.image}: {first.reason} (--strict).")
     return store
+
+
+def _discard(folder: Path) -> None:
+    """Move a folder out of the way at once, then delete it; another run may be doing the same."""
+    aside = Path(tempfile.mkdtemp(prefix=".damaged-", dir=folder.parent))
+    with suppress(FileNotFoundError):
+        folder.rename(aside / folder.name)
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def _key(manifest: Manifest, size: int) -> str:
@@ -204,8 +218,11 @@ def _build(manifest: Manifest, size: int, folder: Path, progress: Progress) -> N
     try:
         images = list(_decode_all(manifest, size, temporary, progress))
         write_text(temporary / IMAGES, json.dumps({"images": images}))  # compact: it may be long
-        if not folder.exists():  # else another run was faster; its store is as good
+        try:
             temporary.rename(folder)
+        except OSError:
+            if not folder.exists():  # else another run was faster; its store is as good
+                raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -15,37 +15,43 @@ def percent(score: Score) -> str:
     """Return a share as people read it, with its interval in brackets."""
     if score.value is None:
         return "not applicable"
-    ends = "" if score.low is None else f" ({100 * score.low:.1f} to {100 * (score.high or 0):.1f})"
-    return f"{100 * score.value:.1f} %{ends}"
+    if score.low is None or score.high is None:
+        return f"{score.value:.1%}"
+    return f"{score.value:.1%} ({score.low:.1%} to {score.high:.1%})"
 
 
-def summarize(whole: Headline, clean: Headline | None, leaks: int, cases: str = "images") -> str:
+def points(score: Score) -> str:
+    """Return a difference of shares in points, with its interval in brackets."""
+    if score.value is None:
+        return "not applicable"
+    if score.low is None or score.high is None:
+        return f"{100 * score.value:+.1f} points"
+    return f"{100 * score.value:+.1f} points ({100 * score.low:+.1f} to {100 * score.high:+.1f})"
+
+
+def summarize(whole: Headline, clean: Headline | None, leaks: int) -> str:
     """Say what the test part showed, beginning with a control that is not beaten.
 
     Args:
         whole: scores of all test images.
         clean: of those that do not leak, where there are both.
         leaks: how many leak.
-        cases: what was tested.
     """
     judged = clean or whole
     control = CONTROL_NAMES[judged.controls.best]
     best = getattr(judged.controls, judged.controls.best)
-    gain = f"{100 * (judged.controls.gain.value or 0):+.1f} points"
-    new = "new test" if clean else "test"
-    if leaks and clean is None:
-        new = "test"
+    gain, new = points(judged.controls.gain), "new test" if clean else "test"
     lead = {
-        "beaten": f"The model beats what needs no learning by {gain}",
-        "not shown": f"The model is not shown to beat what needs no learning ({gain})",
-        "worse": f"The model is worse than what needs no learning ({gain})",
+        "beaten": "The model beats what needs no learning",
+        "not shown": "The model is not shown to beat what needs no learning",
+        "worse": "The model is worse than what needs no learning",
     }[judged.controls.verdict]
     text = (
-        f"{lead}: it is right on {percent(judged.accuracy)} of {judged.n} {new} {cases}, "
-        f"{control} on {percent(best)}."
+        f"{lead}, by {gain}: it is right on {percent(judged.accuracy)} of {judged.n} {new} "
+        f"images, {control} on {percent(best)}."
     )
     if clean:
-        text += f" With the {leaks} that leak it would read {percent(whole.accuracy)}."
+        text += f" With the {leaks} that leak this would read {percent(whole.accuracy)}."
     elif leaks:
         text += f" {leaks} of these are not new to the model, so the score is too high."
     return text

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from tumorscope._version import __version__
 from tumorscope.bundle import Card
 from tumorscope.evaluation import Evaluation
-from tumorscope.evaluation.summary import percent
+from tumorscope.evaluation.summary import percent, points
 from tumorscope.files import write_text
 from tumorscope.recipe import Recipe, dump_recipe
 from tumorscope.records import Partition
@@ -118,6 +118,7 @@ def _template() -> jinja2.Template:
     environment.filters["share"] = _share
     environment.filters["number"] = _number
     environment.filters["percent"] = percent
+    environment.filters["points"] = points
     environment.filters["interval"] = _interval
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
 
