@@ -35,8 +35,17 @@ def start(data: Path, out: Path, *more: str) -> "subprocess.Popen[str]":
     """Start a training in a process of its own."""
     command = [sys.executable, "-m", "tumorscope", "train", str(data), *HARD, "--out", str(out)]
     return subprocess.Popen(
-        [*command, *more], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        [*command, *more],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=hear_interrupts,  # noqa: PLW1509 (it calls nothing that waits for a thread)
     )
+
+
+def hear_interrupts() -> None:
+    """Undo what a shell does to what it starts in the background: Ctrl-C is ignored there."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def finish(data: Path, out: Path) -> str:
