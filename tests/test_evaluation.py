@@ -125,6 +125,11 @@ def test_with_leaks_the_answer_is_that_of_the_clean_part() -> None:
     assert "160 new test images" in text
     assert "With the 80 that leak this would read" in text
     assert "80 of these are not new" in summarize(scores, None, 80)
+    one = np.arange(len(whole)) == 0
+    few = score_headline(whole.some(one), {n: a[one] for n, a in answers.items()}, NAMES)
+    text = summarize(scores, few, 239)
+    assert "240 test images" in text
+    assert text.endswith("so the score is too high. Only 1 is new: too few to judge by.")
 
 
 def test_patients_are_scored_by_their_mean_probabilities() -> None:

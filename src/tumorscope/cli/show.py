@@ -27,6 +27,8 @@ def show_run(run: "Run") -> None:
 
 def show_results(results: "Results") -> None:
     """Show the answer, what weakens it, scores beside controls, and each class."""
+    from tumorscope.evaluation.summary import judged_by  # noqa: PLC0415 (imports SciPy)
+
     show("\n" + fill(results.summary, 80))
     for sentence in results.warnings:
         show(fill(f"- {sentence}", 80, subsequent_indent="  "))
@@ -36,7 +38,7 @@ def show_results(results: "Results") -> None:
         show(f"\nOn the {results.clean.n} that are new to the model")
         show_headline(results.clean)
     show()
-    judged = results.clean or results
+    judged = judged_by(results, results.clean)
     show_table(
         ("class", "images", "sensitivity", "specificity", "PPV", "AUROC"),
         [

@@ -37,10 +37,10 @@ def summarize(whole: Headline, clean: Headline | None, leaks: int) -> str:
         clean: of those that do not leak, where there are both.
         leaks: how many leak.
     """
-    judged = clean or whole
+    judged = judged_by(whole, clean)
     control = CONTROL_NAMES[judged.controls.best]
     best = getattr(judged.controls, judged.controls.best)
-    gain, new = points(judged.controls.gain), "new test" if clean else "test"
+    gain, new = points(judged.controls.gain), "test" if judged is whole else "new test"
     lead = {
         "beaten": "The model beats what needs no learning",
         "not shown": "The model is not shown to beat what needs no learning",
@@ -50,11 +50,18 @@ def summarize(whole: Headline, clean: Headline | None, leaks: int) -> str:
         f"{lead}, by {gain}: it is right on {percent(judged.accuracy)} of {judged.n} {new} "
         f"images, {control} on {percent(best)}."
     )
-    if clean:
+    if judged is not whole:
         text += f" With the {leaks} that leak this would read {percent(whole.accuracy)}."
     elif leaks:
         text += f" {leaks} of these are not new to the model, so the score is too high."
+        if clean:
+            text += f" Only {clean.n} {'is' if clean.n == 1 else 'are'} new: too few to judge by."
     return text
+
+
+def judged_by(whole: Headline, clean: Headline | None) -> Headline:
+    """Return the scores that count: those of new images, where these are in a dozen groups."""
+    return clean if clean and clean.groups >= FEW_GROUPS else whole
 
 
 def weaknesses(whole: Scores, cases: Cases, *, leaks: int, patients_known: float) -> list[str]:

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from tumorscope._version import __version__
 from tumorscope.bundle import Card
 from tumorscope.evaluation import Evaluation
-from tumorscope.evaluation.summary import percent, points
+from tumorscope.evaluation.summary import judged_by, percent, points
 from tumorscope.files import write_text
 from tumorscope.recipe import Recipe, dump_recipe
 from tumorscope.records import Partition
@@ -95,6 +95,7 @@ def write_report(
         made=made,
         recipe=dump_recipe(made.recipe),
         results=results,
+        judged=judged_by(results, results.clean),
         summed_up=SUMMED_UP,
         control_labels=CONTROL_LABELS,
         manifest=store.manifest,
