@@ -11,8 +11,9 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from tumorscope._openvino import has_openvino, import_openvino
-from tumorscope.export import export_onnx
+from tumorscope.export.graph import export_network
 from tumorscope.model import build_classifier
+from tumorscope.model.deployed import Network
 from tumorscope.recipe import load_recipe
 
 SIZE, BATCH, REPEATS = 224, 16, 5
@@ -54,15 +55,16 @@ def runtimes(pixels: np.ndarray) -> Iterator[tuple[str, Callable[[], object], fl
             model(tensor)
 
     yield "PyTorch", eager, work
-    graph = export_onnx(model, pixels)
+    graph = export_network(Network(model).eval(), SIZE).SerializeToString()
+    levels = pixels.astype(np.float32)
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
-    yield "ONNX Runtime", lambda: session.run(None, {"pixels": pixels}), work
+    yield "ONNX Runtime", lambda: session.run(None, {"pixels": levels}), work
     if has_openvino():
         core = import_openvino().Core()
         settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
         network = core.read_model(io.BytesIO(graph))
         request = core.compile_model(network, "CPU", settings).create_infer_request()
-        yield "OpenVINO", lambda: request.infer({0: pixels}), work
+        yield "OpenVINO", lambda: request.infer({0: levels}), work
 
 
 def measure() -> list[str]:

@@ -50,40 +50,6 @@ def test_version(command: Command) -> None:
     assert command("--version").stdout == f"tumorscope {tumorscope.__version__}\n"
 
 
-def test_predict_answers_a_pipe_with_plain_columns(
-    command: Command, tiny_run: tumorscope.Run, real_data: Path
-) -> None:
-    """One row an image: its class and the probability of each class."""
-    images = sorted((real_data / "yesno" / "yes").iterdir())[:3]
-    run = command("predict", tiny_run.folder, *images)
-    assert run.returncode == 0
-    header, *rows = [line.split("\t") for line in run.stdout.splitlines()]
-    assert header == ["image", "class", "glioma", "meningioma", "no_tumor", "pituitary"]
-    for row, image in zip(rows, images, strict=True):
-        assert row[0] == str(image)
-        values = dict(zip(header[2:], map(float, row[2:]), strict=True))
-        assert sum(values.values()) == pytest.approx(1, abs=0.01)
-        assert row[1] == max(values, key=lambda name: values[name])
-
-
-def test_predict_goes_on_past_bad_files(
-    command: Command, tiny_run: tumorscope.Run, tmp_path: Path
-) -> None:
-    """A bad file is a row with its error; the exit code is 1, the others are answered."""
-    folder = tmp_path / "mixed"
-    folder.mkdir()
-    Image.new("L", (30, 20), 90).save(folder / "good.png")
-    (folder / "empty.png").write_bytes(b"")
-    run = command("predict", tiny_run.folder, folder, tmp_path / "nothing.png", "--json")
-    assert run.returncode == 1
-    assert "2 of 3 files could not be read" in run.stderr
-    answers = {Path(a["image"]).name: a for a in json.loads(run.stdout)}
-    assert answers["empty.png"]["error"] == "empty file"
-    assert answers["nothing.png"]["error"] == "file not found"
-    assert answers["good.png"]["error"] is None
-    assert answers["good.png"]["label"] in answers["good.png"]["probabilities"]
-
-
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -31,7 +31,7 @@ class Counting(Quiet):
         self.decoded += amount
 
     @contextmanager
-    def task(self, title: str, total: int, unit: str = "images") -> Iterator[Task]:
+    def task(self, title: str, total: int | None, unit: str = "images") -> Iterator[Task]:
         yield self
 
 

@@ -1,6 +1,6 @@
 """Brain-tumour classification on MRI slices, with numbers that can be believed.
 
-The walk of the data: read → store → audit → split → train → bundle → evaluate → predict
+The walk of the data: read → store → audit → split → train → bundle → evaluate → export → predict
 
     >>> import tumorscope
     >>> run = tumorscope.train(data="slices/", recipe="resnet18")   # doctest: +SKIP
@@ -18,6 +18,7 @@ from tumorscope.errors import MissingExtra, TumorscopeError
 if TYPE_CHECKING:
     from tumorscope.assess import evaluate
     from tumorscope.catalogue import fetch_set
+    from tumorscope.convert import Exported, export_run
     from tumorscope.disputed import review
     from tumorscope.folds import Folds, train_folds
     from tumorscope.predict import Predictor
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from tumorscope.walk import Run, demo, train
 
 __all__ = [
+    "Exported",
     "Folds",
     "Predictor",
     "Run",
@@ -37,6 +39,7 @@ __all__ = [
     "compare",
     "demo",
     "evaluate",
+    "export_run",
     "fetch_set",
     "review",
     "split",
@@ -46,6 +49,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Exported": "tumorscope.convert",
     "Folds": "tumorscope.folds",
     "Predictor": "tumorscope.predict",
     "Run": "tumorscope.walk",
@@ -55,6 +59,7 @@ _HOMES = {
     "compare": "tumorscope.several",
     "demo": "tumorscope.walk",
     "evaluate": "tumorscope.assess",
+    "export_run": "tumorscope.convert",
     "fetch_set": "tumorscope.catalogue",
     "review": "tumorscope.disputed",
     "split": "tumorscope.prepare",

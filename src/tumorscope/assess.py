@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tumorscope.bundle import README, Card, Scored, write_bundle
 from tumorscope.errors import DataError
 from tumorscope.evaluation import Asked, Evaluation, Known, evaluate_store
 from tumorscope.evaluation.mapping import ClassMap, MappedPredictor, map_classes
@@ -18,6 +19,7 @@ from tumorscope.progress import Progress, Quiet
 from tumorscope.recipe import load_recipe
 from tumorscope.records import Part, Partition
 from tumorscope.report.page import Made, write_report
+from tumorscope.report.papers import model_card, usage
 from tumorscope.results import Results
 from tumorscope.run import (
     RECIPE,
@@ -34,6 +36,7 @@ from tumorscope.run import (
 from tumorscope.store import Store, join_stores, open_store, pick_rows
 from tumorscope.survey import Rules, Survey
 
+TOLD = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auroc", "log_loss")
 PREDICTIONS: dict[Part, str] = {
     "test": "predictions.csv",
     "validation": "predictions-validation.csv",
@@ -81,10 +84,25 @@ def evaluate(
         if not is_same_data(folder, other):
             return _evaluate_elsewhere(folder, home, other, Path(data), classes, asked, progress)
         home = Path(data)
-    store = read_store(home, recipe, progress, strict=False)
-    check_data(folder, store)
-    found = read_run_partition(folder, *_split_note(folder))
+    store, found = run_data(folder, home, progress)
     return assess_run(folder, Survey(store), found, asked=asked, progress=progress)
+
+
+def run_data(folder: Path, place: Path | None, progress: Progress) -> tuple[Store, Partition]:
+    """Return the data that a finished run was made from, and which row was used for what.
+
+    Args:
+        folder: the run.
+        place: where its data is now; where it was unless given.
+        progress: where to report.
+
+    Raises:
+        DataError: the data is not there, or has changed.
+    """
+    home = place or Path(read_environment(folder)["data"]["path"])
+    store = read_store(home, load_recipe(folder / RECIPE), progress, strict=False)
+    check_data(folder, store)
+    return store, read_run_partition(folder, *_split_note(folder))
 
 
 def _split_note(folder: Path) -> tuple[str, str]:
@@ -118,7 +136,19 @@ def assess_run(
     made = evaluate_store(predictor, store, found, known, asked=asked, progress=progress)
     title = f"{predictor.card.provenance.data}, {predictor.card.recipe.name}"
     _write(folder, folder, predictor, store, found, made, title)
+    _tell_bundle(folder / "bundle", predictor.card, made.results)
     return made.results
+
+
+def _tell_bundle(folder: Path, card: Card, results: Results) -> None:
+    """Write into a bundle what its model scored."""
+    scores = {
+        name: Scored(value=score.value, low=score.low, high=score.high, images=score.n)
+        for name in TOLD
+        for score in (getattr(results, name),)
+    }
+    told = card.model_copy(update={"summary": results.summary, "scores": scores})
+    write_bundle(folder, told, {README: f"{model_card(results, card)}\n{usage(card)}".encode()})
 
 
 def _write(

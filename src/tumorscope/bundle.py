@@ -1,21 +1,40 @@
-"""The portable model: weights (safetensors), graph (ONNX) and a card that says what they are."""
+"""The portable model: weights (safetensors), graph, and a card that says what they are.
+
+A bundle is a folder, or one zip of it. Nothing in it is ever executed or unpickled, a zip is never
+unpacked to disk, and each file is checked against the card's digest before anything is built.
+"""
 
 import hashlib
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tumorscope.errors import BundleError
-from tumorscope.files import write_bytes, write_text
+from tumorscope.files import replacing, write_bytes, write_text
 from tumorscope.recipe import Normalize, Recipe
 
-FORMAT: Literal[1] = 1
-CARD, WEIGHTS, GRAPH = "card.json", "weights.safetensors", "model.onnx"
+FORMAT: Literal[2] = 2
+CARD, README, WEIGHTS, GRAPH = "card.json", "README.md", "weights.safetensors", "model.onnx"
+NETWORK, NETWORK_WEIGHTS = "model.xml", "model.bin"  # the graph in OpenVINO's form
+FILES = (CARD, README, WEIGHTS, GRAPH, NETWORK, NETWORK_WEIGHTS)
+MOST_BYTES = 4_000_000_000  # of one file; the largest network of timm is half of it
+MOST_CARD_BYTES = 4_000_000
+MOST_SQUEEZED = 50  # times that a file of a zip may be larger than its compressed form
+STAMP = (1980, 1, 1, 0, 0, 0)  # of files in a zip, so that equal bundles are equal files
+
+Runtime = Literal["onnx", "openvino", "pytorch"]
+Precision = Literal["fp32", "fp16", "int8"]
 INTENDED_USE = (
     "Research on the classification of brain MRI slices. Not a medical device: "
     "not for diagnosis, treatment or any decision about a patient."
 )
+
+UNSUPPORTED = (RuntimeError, NotImplementedError)  # encrypted, or packed in another way
+UNSTATED = "Not stated: ask whoever trained it; the images' own terms may bind the model too."
 
 
 class Strict(BaseModel):
@@ -46,6 +65,7 @@ class Provenance(Strict):
         data: the name of the data set's folder or table.
         data_digest: SHA-256 over paths, labels, splits, patients and contents.
         partition_digest: SHA-256 over which image went where.
+        partition: how the parts came about, in a sentence.
         images: how many images each part had.
         kept_epoch: the epoch whose weights these are.
         weights: what training started from; None from scratch.
@@ -56,6 +76,7 @@ class Provenance(Strict):
     data: str
     data_digest: str
     partition_digest: str
+    partition: str
     images: dict[str, int]
     kept_epoch: int
     weights: str | None = None
@@ -81,6 +102,64 @@ class Calibrated(Strict):
     images: tuple[int, ...] = ()
 
 
+class Gated(Strict):
+    """What the gate was made from; the gate itself is part of the graph.
+
+    Attributes:
+        images: training images that say where slices lie.
+        held: images that the model was not taught with; they set the limit, which is 1.
+        false_alarms: the share of slices like those that is expected to be refused.
+        limit: the strangeness above which an input is refused.
+    """
+
+    images: Annotated[int, Field(ge=1)]
+    held: Annotated[int, Field(ge=1)]
+    false_alarms: Annotated[float, Field(ge=0, le=1)]
+    limit: float = 1.0
+
+
+class Scored(Strict):
+    """One score of the model.
+
+    Attributes:
+        value: the score; None where it is not defined.
+        low, high: its 95 % interval over groups.
+        images: how many images it was computed from.
+    """
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    images: int
+
+
+class Conversion(Strict):
+    """How an exported graph differs from the one it was made from, on the machine that made it.
+
+    Attributes:
+        images: validation images that both answered, and none that the export was fitted to unless
+            there were too few.
+        largest: the largest difference between two probabilities.
+        changed: images of another class.
+        loss: accuracy lost, with its 95 % interval over groups, in [-1, 1].
+        accuracy: on the test images, which decided nothing.
+        accuracy_before: the original's on the same.
+        bytes, bytes_before: of the graph.
+        speed, speed_before: images a second, from slices of the model's size to answers.
+    """
+
+    images: int
+    largest: float
+    changed: int
+    loss: Scored
+    accuracy: Scored
+    accuracy_before: Scored
+    bytes: int
+    bytes_before: int
+    speed: float
+    speed_before: float
+
+
 class Card(Strict):
     """Everything one must know to use a model.
 
@@ -88,36 +167,57 @@ class Card(Strict):
         format: the version of this schema.
         classes: class names as the user wrote them, in the order of the outputs.
         canonical: the canonical class of each, None where it is not known.
+        embedding: how many features the second output has.
+        precision: of the graph: fp32; fp16, where weights are held in half precision; int8, where
+            it computes in eight bits.
+        conversion: how the graph answers beside the one it was made from; None in a run's bundle.
         preprocessing: what happens before the network.
         recipe: how it was trained.
         calibration: how sure it may be.
+        gate: what inputs it answers.
         provenance: where it comes from.
+        summary: what its evaluation came to, in a sentence or two; empty before it.
+        scores: what it scored on its test images, by name; empty before the evaluation.
         files: SHA-256 of each other file of the bundle.
+        versions: of the packages that made it.
+        licence: under which the model may be used, as far as its authors have said.
         intended_use: what it is for, and what not.
     """
 
-    format: Literal[1] = FORMAT
+    format: Literal[2] = FORMAT
     classes: Annotated[tuple[str, ...], Field(min_length=2)]
     canonical: tuple[str | None, ...]
+    embedding: Annotated[int, Field(ge=1)]
+    precision: Precision = "fp32"
+    conversion: Conversion | None = None
     preprocessing: Preprocessing
     recipe: Recipe
     calibration: Calibrated = Calibrated()
+    gate: Gated
     provenance: Provenance
+    summary: str = ""
+    scores: dict[str, Scored] = {}
     files: dict[str, str]
+    versions: dict[str, str] = {}
+    licence: str = UNSTATED
     intended_use: str = INTENDED_USE
 
 
 class Bundle:
-    """A bundle whose files have been found to be what its card says.
+    """A bundle whose files are checked when they are read.
 
     Attributes:
-        folder: where it lies.
+        place: where it lies, a folder or a zip.
         card: what it is.
     """
 
-    def __init__(self, folder: Path, card: Card) -> None:
-        self.folder = folder
+    def __init__(self, place: Path, card: Card, content: Callable[[str], bytes]) -> None:
+        self.place = place
         self.card = card
+        self._content = content
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.card.files
 
     def read(self, name: str) -> bytes:
         """Return the content of one of its files, checked against the card's digest.
@@ -125,47 +225,64 @@ class Bundle:
         Raises:
             BundleError: the file is missing or not the one the card was written for.
         """
-        path = self.folder / name
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise BundleError(
-                f"{path} is missing from the bundle: train or export again."
-            ) from error
+        content = self._content(name)
         if hashlib.sha256(content).hexdigest() != self.card.files.get(name):
             raise BundleError(
-                f"{path} is not the file that {CARD} describes (its digest differs): "
+                f"{self.place / name} is not the file that {CARD} describes (its digest differs): "
                 "it was damaged or replaced; take a fresh copy of the bundle."
             )
         return content
 
 
-def write_bundle(folder: Path, card: Card, contents: dict[str, bytes]) -> None:
+def write_bundle(folder: Path, card: Card, contents: Mapping[str, bytes]) -> None:
     """Write a bundle; the card, which makes it one, comes last."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(exist_ok=True, parents=True)
     for name, content in contents.items():
         write_bytes(folder / name, content)
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    complete = card.model_copy(update={"files": digests})
-    write_text(folder / CARD, complete.model_dump_json(indent=2) + "\n")
+    write_card(folder, card.model_copy(update={"files": card.files | digests}))
+
+
+def write_card(folder: Path, card: Card) -> None:
+    """Write the card of a bundle anew."""
+    write_text(folder / CARD, card.model_dump_json(indent=2) + "\n")
+
+
+def zip_bundle(folder: Path) -> Path:
+    """Write the zip of a bundle beside its folder and return its path."""
+    path = folder.with_suffix(".zip")
+    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name in FILES:
+            if (folder / name).is_file():  # stored as it is: weights do not compress
+                archive.writestr(zipfile.ZipInfo(name, STAMP), (folder / name).read_bytes())
+    return path
 
 
 def open_bundle(place: str | Path) -> Bundle:
-    """Open a bundle, or the bundle of a run.
+    """Open a bundle: its folder, its zip, or the run that holds it.
 
     Raises:
-        BundleError: there is none, or its card is not of a known format.
+        BundleError: there is none, its card is not of the known format, or its zip is not to be
+            trusted.
     """
     top = Path(place)
     folder = top / "bundle" if (top / "bundle" / CARD).is_file() else top
-    path = folder / CARD
-    if not path.is_file():
+    if top.is_file():
+        content = _zip_reader(top)
+    elif (folder / CARD).is_file():
+        content, top = _folder_reader(folder), folder
+    else:
         raise BundleError(
-            f"{top} is no bundle: give a run folder of 'tumorscope train' or its bundle/ folder."
+            f"{top} is no bundle: give a run of 'tumorscope train', its bundle/ folder or the zip "
+            "of it."
         )
+    return Bundle(top, _read_card(top / CARD, content(CARD)), content)
+
+
+def _read_card(path: Path, content: bytes) -> Card:
     try:
-        card = Card.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
+        card = Card.model_validate_json(content)
+    except ValidationError as error:
         raise BundleError(
             f"{path} is no card of format {FORMAT}{_first_problem(error)}: "
             "it was damaged, or written by another version of tumorscope."
@@ -174,12 +291,61 @@ def open_bundle(place: str | Path) -> Bundle:
         raise BundleError(f"{path} does not name each class once: take a fresh copy.")
     if len(card.calibration.thresholds) not in (0, len(card.classes)):
         raise BundleError(f"{path} does not have a threshold a class: take a fresh copy.")
-    return Bundle(folder, card)
+    return card
 
 
-def _first_problem(error: Exception) -> str:
-    if not isinstance(error, ValidationError):
-        return ""
+def _folder_reader(folder: Path) -> Callable[[str], bytes]:
+    def read(name: str) -> bytes:
+        """Return the content of a file of the folder."""
+        path = folder / name
+        try:
+            _refuse_size(path, name, path.stat().st_size)
+            return path.read_bytes()
+        except OSError as error:
+            raise BundleError(
+                f"{path} is missing from the bundle: train or export again."
+            ) from error
+
+    return read
+
+
+def _zip_reader(path: Path) -> Callable[[str], bytes]:
+    """Check the list of a zip's files and return what reads one of them into memory."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise BundleError(f"{path} is no zip of a bundle, or it was cut off ({error}).") from error
+    names = [member.filename for member in members]
+    if strange := [name for name in names if name not in FILES]:
+        raise BundleError(f"{path} holds {strange[0]!r}, which is no part of a bundle.")
+    if len(set(names)) < len(names) or CARD not in names:
+        raise BundleError(f"{path} does not hold each file of a bundle once, {CARD} among them.")
+    for member in members:
+        _refuse_size(path, member.filename, member.file_size)
+        if member.file_size > MOST_SQUEEZED * member.compress_size + MOST_CARD_BYTES:
+            raise BundleError(f"{path} holds a zip bomb, {member.filename}: it is not opened.")
+
+    def read(name: str) -> bytes:
+        """Return the content of a file of the zip."""
+        if name not in names:
+            raise BundleError(f"{path} holds no {name}: take a fresh copy of the bundle.")
+        try:
+            with zipfile.ZipFile(path) as archive, archive.open(name) as file:
+                return file.read(archive.getinfo(name).file_size)
+        except (OSError, zipfile.BadZipFile, zlib.error, EOFError, *UNSUPPORTED) as error:
+            raise BundleError(f"{path} is damaged at {name} ({error}).") from error
+
+    return read
+
+
+def _refuse_size(path: Path, name: str, size: int) -> None:
+    most = MOST_CARD_BYTES if name == CARD else MOST_BYTES
+    if size > most:
+        raise BundleError(f"{path} holds {size:,} bytes of {name}; at most {most:,} are read.")
+
+
+def _first_problem(error: ValidationError) -> str:
     first = error.errors()[0]
     place = ".".join(str(step) for step in first["loc"]) or "the file"
     return f" ({place}: {first['msg']})"

@@ -6,10 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import optimize, special
 
-from tumorscope.metrics import Classes, Probabilities, Values, log_losses
+from tumorscope.metrics import TINY, Classes, Probabilities, Values, log_losses
 from tumorscope.spread import Clusters
 
-TINY = 1e-30  # a probability below this is taken for it
 WARMEST = 20.0
 MOST_BINS, BIN_IMAGES = 15, 20
 

@@ -17,6 +17,7 @@ Counts = NDArray[Any]  # confusion matrices, of whole or of weighted images
 Values = NDArray[np.float64]
 
 SMALLEST = 1e-12  # keeps the log loss of a probability that rounds to zero finite
+TINY = 1e-30  # the same where a probability's logarithm is divided by a temperature
 
 
 def confusion_matrix(truth: Classes, predicted: Classes, classes: int) -> NDArray[np.intp]:

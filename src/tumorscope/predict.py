@@ -1,22 +1,29 @@
-"""A bundle to predictions, on ONNX Runtime alone."""
+"""A bundle to predictions: class, probabilities, set of labels, and whether to answer at all."""
 
+import os
+import time
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from PIL import Image
+from threadpoolctl import threadpool_limits
 
-from tumorscope.bundle import GRAPH, Bundle, Card, open_bundle
-from tumorscope.errors import BundleError, UnreadableImage
-from tumorscope.layouts.listing import walk_files
+from tumorscope.bundle import NETWORK, Bundle, Card, Runtime, open_bundle
+from tumorscope.conformal import label_sets
+from tumorscope.errors import UnreadableImage
 from tumorscope.read import grey_levels, read_image
 from tumorscope.records import Pixels, Prediction
+from tumorscope.runtimes import Answers, Engine, open_engine
 from tumorscope.transforms import resize
 
 BATCH = 16
+AHEAD = 2  # batches a worker may be ahead of whoever takes the answers
 
 Picture = str | Path | Image.Image | NDArray[np.uint8] | NDArray[np.float32]
 
@@ -28,27 +35,52 @@ class Predictor:
         card: what the model is; `card.classes` names the outputs.
     """
 
-    def __init__(self, bundle: Bundle) -> None:
+    def __init__(
+        self, bundle: Bundle, runtime: Runtime | None = None, threads: int | None = None
+    ) -> None:
         self.card: Card = bundle.card
-        try:
-            self._session = onnxruntime.InferenceSession(
-                bundle.read(GRAPH), providers=["CPUExecutionProvider"]
-            )
-        except BundleError:
-            raise
-        except Exception as error:  # ONNX Runtime raises types of its own, not all exported
-            raise BundleError(
-                f"{bundle.folder / GRAPH} cannot be loaded by ONNX Runtime: take a fresh copy."
-            ) from error
+        self._bundle = bundle
+        self._runtime: Runtime = runtime or ("openvino" if NETWORK in bundle else "onnx")
+        self._threads = threads or os.cpu_count() or 1
 
     @classmethod
-    def load(cls, place: str | Path) -> "Predictor":
-        """Open a bundle, or the bundle of a run.
+    def load(
+        cls, place: str | Path, *, runtime: Runtime | None = None, threads: int | None = None
+    ) -> "Predictor":
+        """Open a bundle, its zip, or the bundle of a run.
+
+        Args:
+            place: where it is.
+            runtime: `onnx`, `openvino` or `pytorch`; that of the bundle's graph unless given.
+            threads: how many cores the answer to one call may use; all unless given.
 
         Raises:
             BundleError: there is none, or it is damaged.
+            MissingExtra: the runtime is not installed.
         """
-        return cls(open_bundle(place))
+        predictor = cls(open_bundle(place), runtime, threads)
+        predictor.engine  # noqa: B018 (what is wrong with a bundle shows when it is loaded)
+        return predictor
+
+    @cached_property
+    def engine(self) -> Engine:
+        """What answers float32 slices, shape (n, height, width)."""
+        return open_engine(self._bundle, self._runtime, self._threads)
+
+    @cached_property
+    def _engine_of_a_worker(self) -> Engine:
+        """The same on one core: several of them do more than one that is shared out."""
+        if self._threads == 1:
+            return self.engine
+        return open_engine(self._bundle, self._runtime, 1)
+
+    def answers(self, pixels: NDArray[np.uint8]) -> Answers:
+        """Return all that the model says of images of its size.
+
+        Args:
+            pixels: uint8, shape (n, side, side), as `tumorscope.transforms.resize` gives them.
+        """
+        return _answers(self.engine, pixels, self.card)
 
     def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the probability of each class for images of the model's size.
@@ -59,12 +91,7 @@ class Predictor:
         Returns:
             float32, shape (n, classes), rows summing to 1.
         """
-        answers = [
-            self._session.run(["probabilities"], {"pixels": pixels[start : start + BATCH]})[0]
-            for start in range(0, len(pixels), BATCH)
-        ]
-        empty = np.empty((0, len(self.card.classes)), np.float32)
-        return np.concatenate([empty, *answers])
+        return self.answers(pixels).probabilities
 
     def __call__(self, picture: Picture) -> Prediction:
         """Answer for one image.
@@ -75,39 +102,110 @@ class Predictor:
         Raises:
             UnreadableImage: it cannot be read or has another shape.
         """
-        name = str(picture) if isinstance(picture, str | Path) else ""
+        started = time.perf_counter()
         pixels = resize(_pixels(picture), self.card.preprocessing.image_size)
-        return self._prediction(name, self.probabilities(pixels[None])[0])
+        answers = self.answers(pixels[None])
+        seconds = time.perf_counter() - started
+        return self._prediction(_name(picture), pixels, answers, 0, seconds)
 
-    def predict_files(self, paths: Iterable[str | Path]) -> Iterator[Prediction]:
-        """Answer for many files in order; one that cannot be read gets its error, not an end."""
-        numbers = iter(paths)
-        while chunk := list(islice(numbers, BATCH)):
-            yield from self._predict_chunk([str(path) for path in chunk])
+    def predict(
+        self, pictures: Iterable[Picture], *, workers: int | None = None
+    ) -> Iterator[Prediction]:
+        """Answer for many images in order; one that cannot be read gets its error, not an end.
 
-    def _predict_chunk(self, names: Sequence[str]) -> list[Prediction]:
-        size = self.card.preprocessing.image_size
-        pixels: list[NDArray[np.uint8]] = []
-        errors: dict[str, str] = {}
-        readable = []
-        for name in names:
+        Each worker reads, resizes and answers a batch at a time on a core of its own. However many
+        images there are, only a few batches are in memory.
+
+        Args:
+            pictures: as in a call; they are taken from the iterable as they are needed.
+            workers: how many batches are worked on at once; as many as there are cores unless
+                given.
+        """
+        count = workers or os.cpu_count() or 1
+        engine = self._engine_of_a_worker if count > 1 else self.engine
+        waiting: deque[Future[list[Prediction]]] = deque()
+        offered = iter(pictures)
+        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(count) as pool:
             try:
-                pixels.append(resize(read_image(Path(name)).pixels, size))
-                readable.append(name)
-            except UnreadableImage as error:
-                errors[name] = str(error)
-        answers = iter(self.probabilities(np.array(pixels, np.uint8).reshape(-1, size, size)))
-        return [
-            Prediction(name, error=errors[name])
-            if name in errors
-            else self._prediction(name, next(answers))
-            for name in names
-        ]
+                while chunk := list(islice(offered, BATCH)):
+                    waiting.append(pool.submit(self._predict_chunk, chunk, engine))
+                    if len(waiting) > AHEAD * count:
+                        yield from waiting.popleft().result()
+                while waiting:
+                    yield from waiting.popleft().result()
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
 
-    def _prediction(self, name: str, row: NDArray[np.float32]) -> Prediction:
-        classes = self.card.classes
-        values = dict(zip(classes, map(float, row), strict=True))
-        return Prediction(name, classes[int(row.argmax())], values)
+    def _predict_chunk(self, pictures: Sequence[Picture], engine: Engine) -> list[Prediction]:
+        started = time.perf_counter()
+        size = self.card.preprocessing.image_size
+        errors: dict[int, str] = {}
+        pixels: list[NDArray[np.uint8]] = []
+        for place, picture in enumerate(pictures):
+            try:
+                pixels.append(resize(_pixels(picture), size))
+            except UnreadableImage as error:
+                errors[place] = str(error)
+        images = np.array(pixels, np.uint8).reshape(-1, size, size)
+        answers = _answers(engine, images, self.card)
+        seconds = (time.perf_counter() - started) / len(pictures)
+        numbers = iter(range(len(pixels)))
+        found = []
+        for place, picture in enumerate(pictures):
+            name = _name(picture)
+            if place in errors:
+                found.append(Prediction(name, error=errors[place], seconds=seconds))
+            else:
+                number = next(numbers)
+                made = self._prediction(name, images[number], answers, number, seconds)
+                found.append(made)
+        return found
+
+    def _prediction(
+        self, name: str, pixels: NDArray[np.uint8], answers: Answers, number: int, seconds: float
+    ) -> Prediction:
+        """Return what is said of one of some images."""
+        classes, row = self.card.classes, answers.probabilities[number]
+        reason = self._reason(pixels, float(answers.strangeness[number]))
+        chosen = None
+        if self.card.calibration.thresholds:
+            inside = label_sets(row[None], self.card.calibration.thresholds)[0]
+            chosen = tuple(name for name, held in zip(classes, inside, strict=True) if held)
+        return Prediction(
+            input=name,
+            label="" if reason else classes[int(row.argmax())],
+            probabilities=dict(zip(classes, map(float, row), strict=True)),
+            set=chosen,
+            accepted=not reason,
+            reason=reason,
+            seconds=seconds,
+        )
+
+    def _reason(self, pixels: NDArray[np.uint8], strangeness: float) -> str:
+        """Return why an image is not answered; nothing where it is."""
+        if pixels.min() == pixels.max():
+            return "blank: every pixel has the same grey level"
+        limit = self.card.gate.limit
+        if not strangeness <= limit:
+            return (
+                f"no slice like the training images (strangeness {strangeness:.2f}, "
+                f"refused above {limit:g})"
+            )
+        return ""
+
+
+def _answers(engine: Engine, pixels: NDArray[np.uint8], card: Card) -> Answers:
+    found = [
+        engine(pixels[start : start + BATCH].astype(np.float32))
+        for start in range(0, len(pixels), BATCH)
+    ]
+    empty = ((0, len(card.classes)), (0, card.embedding), (0,))
+    parts = zip((np.empty(shape, np.float32) for shape in empty), *found, strict=True)
+    return Answers(*map(np.concatenate, parts))
+
+
+def _name(picture: Picture) -> str:
+    return str(picture) if isinstance(picture, str | Path) else ""
 
 
 def _pixels(picture: Picture) -> Pixels:
@@ -120,14 +218,6 @@ def _pixels(picture: Picture) -> Pixels:
             f"array of shape {picture.shape} and type {picture.dtype}: "
             "a slice is uint8 or float32 of shape (height, width)"
         )
+    if not np.isfinite(picture).all():
+        raise UnreadableImage("array with values that are not finite")
     return picture
-
-
-def list_inputs(inputs: Iterable[str]) -> Iterator[str]:
-    """Yield the files that are meant: a folder stands for every file below it."""
-    for text in inputs:
-        path = Path(text)
-        if path.is_dir():
-            yield from map(str, walk_files(path))
-        else:
-            yield text

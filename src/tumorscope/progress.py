@@ -22,8 +22,8 @@ class Progress(Protocol):
         """Pass on one line for the user."""
 
     @contextmanager
-    def task(self, title: str, total: int, unit: str = "images") -> Iterator[Task]:
-        """Open a piece of work of `total` units."""
+    def task(self, title: str, total: int | None, unit: str = "images") -> Iterator[Task]:
+        """Open a piece of work of `total` units, None where nobody knows how many."""
         yield Quiet()
 
 
@@ -40,6 +40,6 @@ class Quiet:
         """Drop the note."""
 
     @contextmanager
-    def task(self, title: str, total: int, unit: str = "images") -> Iterator[Task]:
+    def task(self, title: str, total: int | None, unit: str = "images") -> Iterator[Task]:
         """Open a piece of work that nobody follows."""
         yield self

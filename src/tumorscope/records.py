@@ -135,13 +135,22 @@ class Prediction:
     """What a model says of one image.
 
     Attributes:
-        image: the path or name it was given under.
-        label: the most probable class.
+        input: the path or name it was given under.
+        label: the most probable class; empty where the image is refused or cannot be read.
         probabilities: class name to probability, in [0, 1], summing to 1.
-        error: why there is no answer; label is then empty.
+        set: the classes that hold the true one at the rate that the bundle's card states; None
+            where the model has no thresholds.
+        accepted: whether the image is like those that the model was taught with.
+        reason: why it is not; empty where it is.
+        error: why there is no answer at all.
+        seconds: of work for it, as its share of the batch it was answered in.
     """
 
-    image: str
+    input: str
     label: str = ""
     probabilities: Mapping[str, float] = field(default_factory=dict)
+    set: tuple[str, ...] | None = None
+    accepted: bool = False
+    reason: str = ""
     error: str | None = None
+    seconds: float = 0.0

@@ -33,7 +33,7 @@ from tumorscope.read.image import read_bytes
 from tumorscope.records import LeftOut, Manifest, Row, Slice
 from tumorscope.transforms import resize, resize_squares
 
-VERSION = 2  # of the preprocessing and of the files below; an older store is not used
+VERSION = 3  # of the preprocessing and of the files below; an older store is not used
 PIXELS, MIDDLES, IMAGES = "pixels.npy", "middles.npy", "images.json"
 CHUNK = 256  # images that are made small at a time
 TRIES = 3  # to build a store that another run, which has found the same damage, may take away

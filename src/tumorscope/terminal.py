@@ -73,7 +73,7 @@ class Bars:
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     @contextmanager
-    def task(self, title: str, total: int, unit: str = "images") -> Iterator[Task]:
+    def task(self, title: str, total: int | None, unit: str = "images") -> Iterator[Task]:
         """Show a bar while the block runs."""
         with RichProgress(
             SpinnerColumn(),
@@ -93,7 +93,7 @@ class Bars:
 class LineTask:
     """A task that prints its notes with the rate and the time left."""
 
-    def __init__(self, total: int, unit: str) -> None:
+    def __init__(self, total: int | None, unit: str) -> None:
         self.done = 0
         self._total = total
         self._unit = unit
@@ -106,8 +106,10 @@ class LineTask:
     def note(self, text: str) -> None:
         """Print a line."""
         rate = self.done / max(time.monotonic() - self._start, 1e-9)
-        left = (self._total - self.done) / rate if rate else 0
-        _print(f"{text}; {rate:.0f} {self._unit}/s, {_duration(left)} left")
+        left = ""
+        if self._total is not None:
+            left = f", {_duration((self._total - self.done) / rate if rate else 0)} left"
+        _print(f"{text}; {rate:.0f} {self._unit}/s{left}")
 
 
 class Lines:
@@ -118,7 +120,7 @@ class Lines:
         _print(line)
 
     @contextmanager
-    def task(self, title: str, total: int, unit: str = "images") -> Iterator[Task]:
+    def task(self, title: str, total: int | None, unit: str = "images") -> Iterator[Task]:
         """Print how long the block took."""
         start = time.monotonic()
         task = LineTask(total, unit)

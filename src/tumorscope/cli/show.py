@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 from tumorscope.terminal import show, show_table
 
 if TYPE_CHECKING:
+    from tumorscope.bundle import Scored
+    from tumorscope.convert import Exported
     from tumorscope.folds import Folds
     from tumorscope.results import Headline, Results, Score
     from tumorscope.several import Series
@@ -110,7 +112,7 @@ def show_series(series: "Series") -> None:
     show(f"\nRuns:  {series.folder}")
 
 
-def percent(score: "Score") -> str:
+def percent(score: "Score | Scored") -> str:
     """Return a share as text."""
     return "n/a" if score.value is None else f"{score.value:.1%}"
 
@@ -119,7 +121,7 @@ def _signed(value: float | None) -> str:
     return "n/a" if value is None else f"{value:+.1%}"
 
 
-def interval(score: "Score", form: str = ".1%") -> str:
+def interval(score: "Score | Scored", form: str = ".1%") -> str:
     """Return the ends of an interval as text, empty where there is none."""
     if score.low is None or score.high is None:
         return ""
@@ -131,3 +133,33 @@ def with_interval(score: "Score") -> str:
     if score.low is None or score.high is None:
         return percent(score)
     return f"{percent(score)} ({100 * score.low:.1f}–{100 * score.high:.1f})"
+
+
+def show_export(exported: "Exported") -> None:
+    """Show how an export answers beside the original, and where it is."""
+    card = exported.card
+    found = card.conversion
+    assert found is not None
+    show_table(
+        ("", "original", card.precision),
+        [
+            ("graph, MB", *(f"{n / 1e6:.1f}" for n in (found.bytes_before, found.bytes))),
+            ("images a second", *(f"{n:.0f}" for n in (found.speed_before, found.speed))),
+            (
+                f"accuracy on {found.accuracy.images} test images",
+                percent(found.accuracy_before),
+                percent(found.accuracy),
+            ),
+        ],
+    )
+    show()
+    show(
+        fill(
+            f"On {found.images} validation images: another class for {found.changed}, largest "
+            f"difference in probability {found.largest:.2g}, accuracy lost {percent(found.loss)} "
+            f"({interval(found.loss)}).",
+            80,
+        )
+    )
+    show(f"\nBundle:   {exported.folder}, and {exported.zip}")
+    show(f"Predict:  tumorscope predict {exported.zip} IMAGE …")

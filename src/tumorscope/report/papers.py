@@ -169,3 +169,27 @@ def model_card(results: Results, card: Card) -> str:
             f"Made by tumorscope {results.tumorscope}. Research software, not a medical device.\n",
         ]
     )
+
+
+def usage(card: Card) -> str:
+    """Return the part of a bundle's README that says how to use it: Markdown."""
+    size = card.preprocessing.image_size
+    return "\n".join(
+        [
+            "## How to use it\n",
+            "```\npip install tumorscope\ntumorscope predict bundle.zip slice.png\n```\n",
+            "Elsewhere, `model.onnx` (or `model.xml` and `model.bin`) is the whole model:\n",
+            "| name | type | meaning |",
+            "| --- | --- | --- |",
+            "| `slices` (input) | float32 (n, height, width) | grey levels from 0 to 255, any size "
+            f"(resized in the graph to {size} × {size}) |",
+            f"| `probabilities` | float32 (n, {len(card.classes)}) | of {', '.join(card.classes)}, "
+            "temperature included |",
+            f"| `embedding` | float32 (n, {card.embedding}) | what the network sees |",
+            f"| `strangeness` | float32 (n,) | above {card.gate.limit:g}: no slice like those of "
+            "training, do not use the answer |",
+            "\nColour becomes grey by ITU-R 601: 0.299 red + 0.587 green + 0.114 blue. "
+            "Thresholds of the sets of labels are in `card.json`, `calibration`.\n",
+            f"Licence: {card.licence}\n",
+        ]
+    )

@@ -1,0 +1,216 @@
+"""What training leaves: calibration and gate learnt, the graph checked, the bundle written."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from onnx import ModelProto
+from safetensors.torch import save
+
+from tumorscope._version import __version__
+from tumorscope.bundle import (
+    GRAPH,
+    WEIGHTS,
+    Calibrated,
+    Card,
+    Gated,
+    Preprocessing,
+    Provenance,
+    write_bundle,
+)
+from tumorscope.calibration import fit_temperature, tempered
+from tumorscope.conformal import ERROR_RATE, class_thresholds
+from tumorscope.export.graph import make_graph
+from tumorscope.export.parity import TOLERANCE, agreement, check_single, open_onnx
+from tumorscope.gate import SMALL, Gate, fit_gate
+from tumorscope.labels import canonical
+from tumorscope.model import Classifier
+from tumorscope.model.deployed import Deployed, GateLayer, Network, Preprocess, small_pictures
+from tumorscope.model.weights import weights_digest
+from tumorscope.read import read_image
+from tumorscope.recipe import Recipe
+from tumorscope.records import PARTS, Partition
+from tumorscope.store import Store, batches
+from tumorscope.transforms import filter_weights, resize
+
+EXAMPLES = 64  # real images on which an exported graph must agree with the model
+FILES = 8  # of them read again in their own size, for the resize in the graph
+BATCH = 32
+GATE_IMAGES = 500  # training images that the gate is made from
+HELD_IMAGES = 20  # fewer validation images, and a quarter of the training images sets its limit
+PACKAGES = ("torch", "timm", "onnx", "onnxruntime", "numpy", "pillow")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a model makes of some images.
+
+    Attributes:
+        chances: probabilities, before any temperature, shape (n, classes).
+        embedding: features, shape (n, features).
+        pictures: small pictures, shape (n, 256).
+    """
+
+    chances: NDArray[np.float32]
+    embedding: NDArray[np.float32]
+    pictures: NDArray[np.float32]
+
+
+def export_bundle(
+    folder: Path,
+    model: Classifier,
+    kept_epoch: int,
+    store: Store,
+    partition: Partition,
+    recipe: Recipe,
+) -> None:
+    """Write a trained classifier as a bundle.
+
+    Args:
+        folder: the bundle's folder.
+        model: on the CPU, in evaluation mode.
+        kept_epoch: the epoch whose weights it has.
+        store: the data it was trained on.
+        partition: which rows were used for what.
+        recipe: how it was trained.
+
+    Raises:
+        ExportError: the graph does not answer as the model does.
+    """
+    validation = partition.where("validation")
+    held = look(model, store, validation)
+    calibration = calibrate(held, store, validation)
+    gate = make_gate(model, store, partition, held)
+    deployed = Deployed(
+        Preprocess(recipe.image_size),
+        Network(model, calibration.temperature),
+        GateLayer(gate, recipe.image_size),
+    ).eval()
+    graph = checked_onnx(deployed, store.pixels(validation[:EXAMPLES]))
+    check_resize(graph, store, validation[:FILES])
+    classes = store.manifest.classes
+    card = Card(
+        classes=classes,
+        canonical=tuple(canonical(name) for name in classes),
+        embedding=held.embedding.shape[1],
+        preprocessing=Preprocessing(image_size=recipe.image_size, normalize=recipe.normalize),
+        recipe=recipe,
+        calibration=calibration,
+        gate=Gated(images=gate.images, held=gate.held, false_alarms=gate.false_alarms),
+        provenance=Provenance(
+            tumorscope=__version__,
+            data=store.manifest.root.resolve().name,
+            data_digest=store.digest,
+            partition_digest=hashlib.sha256(repr(partition.parts).encode()).hexdigest(),
+            partition=partition.note,
+            images={part: len(partition.where(part)) for part in PARTS},
+            kept_epoch=kept_epoch,
+            weights=_origin(recipe),
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+        ),
+        versions={name: version(name) for name in PACKAGES},
+        files={},
+    )
+    contents = {WEIGHTS: save(weights_of(deployed)), GRAPH: graph.SerializeToString()}
+    write_bundle(folder, card, contents)
+
+
+def weights_of(deployed: Deployed) -> dict[str, torch.Tensor]:
+    """Return the tensors of a bundle: the classifier's under their own names, the gate's apart."""
+    own = deployed.network.classifier.state_dict()
+    gate = {f"gate.{name}": value for name, value in deployed.gate.state_dict().items()}
+    return {name: value.contiguous() for name, value in (own | gate).items()}
+
+
+def look(model: Classifier, store: Store, rows: NDArray[np.intp]) -> Seen:
+    """Return what a model, on the CPU and in evaluation mode, makes of some images."""
+    network, size = Network(model).eval(), store.size
+    shrink = torch.tensor(filter_weights(size, SMALL))
+    found = []
+    with torch.inference_mode():
+        for numbers in batches(len(rows), BATCH):
+            pixels = torch.from_numpy(store.pixels(rows[numbers])).float()
+            found.append((*network(pixels), small_pictures(pixels, shrink)))
+        nothing = torch.zeros(1, size, size)
+        empty = [value[:0] for value in (*network(nothing), small_pictures(nothing, shrink))]
+    return Seen(*(torch.cat(values).numpy() for values in zip(empty, *found, strict=True)))
+
+
+def calibrate(seen: Seen, store: Store, rows: NDArray[np.intp]) -> Calibrated:
+    """Learn from validation images how sure a model may be.
+
+    Args:
+        seen: what the model makes of them.
+        store: the data they are from.
+        rows: which rows of it they are.
+    """
+    classes = store.manifest.classes
+    place = {name: number for number, name in enumerate(classes)}
+    truth = np.array([place[store.manifest.rows[row].label] for row in rows], np.intp)
+    temperature, note = fit_temperature(truth, seen.chances)
+    return Calibrated(
+        temperature=temperature,
+        note=note,
+        error_rate=ERROR_RATE,
+        thresholds=class_thresholds(truth, tempered(seen.chances, temperature)),
+        images=tuple(np.bincount(truth, minlength=len(classes)).tolist()),
+    )
+
+
+def make_gate(model: Classifier, store: Store, partition: Partition, held: Seen) -> Gate:
+    """Learn from training images what inputs must be like, and how strange from others."""
+    rows = partition.where("train")
+    drawn = np.random.default_rng(0).permutation(rows)[:GATE_IMAGES]
+    seen = look(model, store, drawn)
+    if len(held.chances) >= HELD_IMAGES:
+        return fit_gate(seen.pictures, seen.embedding, held.pictures, held.embedding)
+    last = max(1, len(drawn) // 4)
+    return fit_gate(
+        seen.pictures[last:], seen.embedding[last:], seen.pictures[:last], seen.embedding[:last]
+    )
+
+
+def checked_onnx(deployed: Deployed, examples: NDArray[np.uint8]) -> ModelProto:
+    """Return a classifier as one ONNX graph, which answers as it does.
+
+    Args:
+        deployed: on the CPU, in evaluation mode.
+        examples: real images on which they must agree, shape (n, side, side).
+
+    Raises:
+        ExportError: they do not agree within 1e-4, or not on the class.
+    """
+    slices = examples.astype(np.float32)
+    with torch.inference_mode():
+        expected = deployed(torch.from_numpy(slices))[0].numpy()
+    graph = make_graph(deployed).whole()
+    found = open_onnx(graph)(slices)[0]
+    check_single("ONNX", agreement(expected, found, 2 * TOLERANCE))
+    return graph
+
+
+def check_resize(graph: ModelProto, store: Store, rows: NDArray[np.intp]) -> None:
+    """Hold what the graph makes of files in their own size against what it makes of the store.
+
+    Raises:
+        ExportError: the answers differ by more than 1e-4.
+    """
+    answer = open_onnx(graph)
+    for row in rows:
+        own = read_image(store.manifest.root / store.manifest.rows[row].image).pixels
+        small = resize(own, store.size)
+        found, expected = (answer(p[None].astype(np.float32))[0] for p in (own, small))
+        check_single("ONNX", agreement(expected, found, 2 * TOLERANCE))
+
+
+def _origin(recipe: Recipe) -> str | None:
+    """Say what weights a training started from."""
+    if recipe.weights:
+        path = Path(recipe.weights)
+        return f"{path.name}, SHA-256 {weights_digest(path)}"
+    return f"published weights of {recipe.backbone}" if recipe.pretrained else None

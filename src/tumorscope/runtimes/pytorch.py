@@ -1,0 +1,60 @@
+"""A bundle's weights on PyTorch, for comparison and for who has a GPU build of it."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load
+
+from tumorscope.bundle import WEIGHTS, Bundle
+from tumorscope.errors import BundleError, TumorscopeError
+from tumorscope.gate import Familiar, Gate
+from tumorscope.model import build_classifier
+from tumorscope.model.deployed import Deployed, GateLayer, Network, Preprocess
+from tumorscope.runtimes import Answers, Engine
+
+VIEWS = ("picture", "features")
+
+
+def open_engine(bundle: Bundle, threads: int) -> Engine:
+    """Return what answers slices; see `tumorscope.runtimes.open_engine`."""
+    if WEIGHTS not in bundle:
+        raise BundleError(f"{bundle.place} holds no weights for PyTorch: use the run's own bundle.")
+    content = bundle.read(WEIGHTS)
+    try:
+        deployed = _build(bundle, load(content))
+    except (SafetensorError, KeyError, RuntimeError, ValueError, TumorscopeError) as error:
+        raise BundleError(
+            f"{bundle.place / WEIGHTS} does not fit what the card describes: take a fresh copy."
+        ) from error
+    torch.set_num_threads(threads)
+
+    def answer(slices: NDArray[np.float32]) -> Answers:
+        """Run the model."""
+        with torch.inference_mode():
+            found = deployed(torch.from_numpy(slices))
+        return Answers(*(part.numpy() for part in found))
+
+    return answer
+
+
+def _build(bundle: Bundle, tensors: dict[str, torch.Tensor]) -> Deployed:
+    """Build the model of a card and put the bundle's tensors into it."""
+    card, size = bundle.card, bundle.card.preprocessing.image_size
+    recipe = card.recipe.model_copy(update={"pretrained": False, "weights": None})
+    classifier = build_classifier(recipe, len(card.classes))
+    own = {name: value for name, value in tensors.items() if not name.startswith("gate.")}
+    classifier.load_state_dict(own)
+    picture, features = (_view(tensors, f"gate.{name}.") for name in VIEWS)
+    told = card.gate
+    gate = Gate(picture, features, told.images, told.held, told.false_alarms)
+    network = Network(classifier, card.calibration.temperature)
+    return Deployed(Preprocess(size), network, GateLayer(gate, size)).eval()
+
+
+def _view(tensors: dict[str, torch.Tensor], prefix: str) -> Familiar:
+    mean, directions, gains = (
+        tensors[prefix + name].numpy() for name in ("mean", "directions", "gains")
+    )
+    spread, limit = (float(tensors[prefix + name]) for name in ("spread", "limit"))
+    return Familiar(mean, directions, gains, spread, limit)
