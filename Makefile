@@ -14,7 +14,7 @@ help:  ## show this list
 
 setup: $(READY)  ## install tumorscope and its pinned dependencies into .venv
 
-$(READY): pyproject.toml $(wildcard requirements/*.txt)
+$(READY): pyproject.toml $(wildcard requirements/*.txt) tests/node/package-lock.json
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "tumorscope needs Python 3.11 or later; this is " + sys.version.split()[0] + ". Run: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
 	@# Without a GPU a CPU build of PyTorch, where pip can find one, saves gigabytes.
@@ -24,6 +24,9 @@ $(READY): pyproject.toml $(wildcard requirements/*.txt)
 	@if $(BIN)/python -c 'import importlib.metadata as m, sys; sys.exit(not any("nvidia" in r or "cuda-" in r for r in m.requires("torch")))'; \
 	then $(PIP) -r requirements/cuda.txt; fi
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@# Node's packages, for one test, where there is a Node; their scripts would fetch GPU builds.
+	@command -v npm >/dev/null && (cd tests/node && npm ci --ignore-scripts --no-audit --no-fund --silent) \
+	|| echo "no npm packages: the test of Node is skipped"
 	@touch $@
 
 demo: $(READY)  ## draw synthetic slices, train on them and write a report (two minutes)
