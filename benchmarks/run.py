@@ -18,6 +18,7 @@ from benchmarks import (
     inference,
     likeness,
     memory,
+    predicting,
     reading,
     training,
 )
@@ -123,6 +124,27 @@ TABLES = {
         "network at the pace of the fastest square matrix product, measured beside each runtime.",
         ("runtime", "images/s", "bound", "share of the bound (spread)"),
         inference.measure,
+    ),
+    "starting": Table(
+        "The first answer",
+        "One image, from the start of the process to its end; the first call, then five more.",
+        ("model", "first call", "time (spread)", "bar"),
+        predicting.start,
+    ),
+    "predicting": Table(
+        "Predicting files",
+        f"{AGAINST_PEERS} Ours reads, resizes and answers JPEG files of `sartaj`, 224 px; the "
+        "peers answer the same images decoded and resized before: ONNX Runtime's session on the "
+        "network alone, and eager PyTorch in channels-last, batches of 16, both on all cores. "
+        "The last row: reading and resizing alone, on all cores, and the whole.",
+        COMPARED,
+        predicting.throughput,
+    ),
+    "streaming": Table(
+        "Memory of a long prediction",
+        "Drawn images of 256 × 256 through ResNet-18 at 32 px, as an archive would come.",
+        ("images", "private memory", "images/s"),
+        predicting.memory,
     ),
     "memory": Table(
         "Private memory of training",

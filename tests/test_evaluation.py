@@ -16,9 +16,10 @@ from tumorscope.evaluation import Asked, Cases, score_cases, score_headline
 from tumorscope.evaluation.breakdown import count_confused, score_patients, score_subgroups
 from tumorscope.evaluation.confidence import score_calibration, score_selection, score_sets
 from tumorscope.evaluation.mapping import map_classes
-from tumorscope.evaluation.summary import summarize, weaknesses
+from tumorscope.evaluation.summary import explanations, summarize, weaknesses
 from tumorscope.files import read_csv
 from tumorscope.phantom import write_phantoms
+from tumorscope.results import Score
 
 NAMES = ("glioma", "meningioma", "no_tumor")
 
@@ -276,3 +277,21 @@ def test_mistakes_at_the_command_line(
         assert done.returncode == 2, done.stderr
         assert sentence in done.stderr
         assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_shift_between_parts_is_told() -> None:
+    """Validation right and test wrong, a class that is not found, doubtful labels: all are said."""
+    generator = np.random.default_rng(0)
+    truth = np.repeat([0, 1, 2], 40)
+    chances = np.eye(3)[np.where(truth == 0, generator.integers(1, 3, 120), truth)]
+    found = score_cases(Cases(truth, chances, [str(n) for n in range(120)]), ("a", "b", "c"))
+    high = Score(value=0.95, low=0.9, high=0.98, n=100)
+    said = explanations(found, high, 3)
+    assert "not like the training part" in said[0]
+    assert "95.0% (90.0% to 98.0%)" in said[0]
+    assert said[1].startswith("a is found least: 0.0%")
+    assert said[2].startswith("3 test images are known")
+    fair = score_cases(
+        Cases(truth, np.eye(3)[truth], [str(n) for n in range(120)]), ("a", "b", "c")
+    )
+    assert explanations(fair, high, 0) == []

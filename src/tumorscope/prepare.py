@@ -152,7 +152,10 @@ def known_images(survey: Survey, found: Partition) -> Known:
     side[~used] = 1  # what is in no part teaches nothing
     matches = survey.matches
     sources = [matches[n].set_name if n in matches else "none known" for n in range(len(parts))]
-    return Known(leaks_between(survey, side, tested).any, survey.patients, sources)
+    doubtful = np.zeros(len(parts), np.bool_)
+    doubtful[[match.row for match in survey.disagreements]] = True
+    leaking = leaks_between(survey, side, tested).any
+    return Known(leaking, survey.patients, sources, doubtful)
 
 
 @dataclass(frozen=True)

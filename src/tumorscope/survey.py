@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorscope.labels import same_class
 from tumorscope.likeness import Pair, Prints, components, fingerprints, near_pairs
 from tumorscope.lineage import Match, Table, load_tables, match_slices
 from tumorscope.records import Row
@@ -90,6 +91,17 @@ class Survey:
         """The images that are slices of known sets, by row number."""
         tables = load_tables() if self._tables is None else self._tables
         return {m.row: m for m in match_slices(self.store.thumbnails, tables)}
+
+    @cached_property
+    def disagreements(self) -> list[Match]:
+        """The matches whose label in the known set is not the label here."""
+        here = {same_class(name) for name in self.classes}
+        return [
+            match
+            for match in self.matches.values()
+            if same_class(match.label) in here
+            and same_class(match.label) != same_class(self.rows[match.row].label)
+        ]
 
     @cached_property
     def patients(self) -> list[str | None]:

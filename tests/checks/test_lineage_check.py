@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from tests.checks.conftest import DataFolder
-from tumorscope.checks.lineage import Lineage, disagreements
+from tumorscope.checks.lineage import Lineage
 from tumorscope.lineage.table import Table, make_table
 from tumorscope.survey import Survey
 
@@ -21,7 +21,7 @@ def test_fires_and_names_labels_that_disagree(folder: DataFolder) -> None:
     again = Survey(survey.store, tables=[known])
     finding = Lineage().run(again)
     assert finding.count == len(survey.rows)
-    assert [m.row for m in disagreements(again)] == [0]
+    assert [m.row for m in again.disagreements] == [0]
     assert finding.evidence[0][:3] == (survey.rows[0].image, "a", "b")
 
 

@@ -1,20 +1,7 @@
 """TS006: slices of a known public set under another name."""
 
 from tumorscope.checks.base import Check, Finding, found, passed, plural
-from tumorscope.labels import same_class
-from tumorscope.lineage import Match
 from tumorscope.survey import Survey
-
-
-def disagreements(survey: Survey) -> list[Match]:
-    """Return the matches whose label in the known set is not the label here."""
-    here = {same_class(name) for name in survey.classes}
-    return [
-        match
-        for match in survey.matches.values()
-        if same_class(match.label) in here
-        and same_class(match.label) != same_class(survey.rows[match.row].label)
-    ]
 
 
 class Lineage(Check):
@@ -27,7 +14,7 @@ class Lineage(Check):
         matches = list(survey.matches.values())
         if not matches:
             return passed(self, "No image is a slice of a known set.")
-        wrong = disagreements(survey)
+        wrong = survey.disagreements
         rows = {match.row for match in wrong}
         ordered = [*wrong, *(match for match in matches if match.row not in rows)]
         sets = ", ".join(sorted({match.set_name for match in matches}))

@@ -8,7 +8,6 @@ from tumorscope._version import __version__
 from tumorscope.checks.base import Finding, Severity, Status
 from tumorscope.checks.control_scores import control_scores
 from tumorscope.checks.leaks import find_leaks
-from tumorscope.checks.lineage import disagreements
 from tumorscope.survey import Survey
 
 
@@ -126,7 +125,7 @@ def summarize(survey: Survey, findings: Sequence[Finding], groups: int) -> Audit
         ),
         lineage=LineageNumbers(
             matched=len(survey.matches),
-            label_disagreements=sorted(survey.rows[m.row].image for m in disagreements(survey)),
+            label_disagreements=sorted(survey.rows[m.row].image for m in survey.disagreements),
         ),
         groups=groups,
         findings=[

@@ -18,7 +18,7 @@ from tumorscope.evaluation.confidence import score_calibration, score_selection,
 from tumorscope.evaluation.headline import control_answers, score_headline
 from tumorscope.evaluation.robustness import strain
 from tumorscope.evaluation.scores import Cases, log_loss, share_score
-from tumorscope.evaluation.summary import summarize, weaknesses
+from tumorscope.evaluation.summary import explanations, judged_by, summarize, weaknesses
 from tumorscope.predict import BATCH, Predictor
 from tumorscope.progress import Progress
 from tumorscope.records import PARTS, Part, Partition
@@ -35,11 +35,13 @@ class Known:
         leaking: which test images are not new to training or validation, as far as known.
         patients: whom each image belongs to; None where that is not known.
         sources: the known public set that each is a slice of.
+        doubtful: which have another label there than here.
     """
 
     leaking: NDArray[np.bool_]
     patients: Sequence[str | None]
     sources: Sequence[str]
+    doubtful: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -148,18 +150,24 @@ def evaluate_store(
         said = {name: answer[~leaking] for name, answer in controls.items()}
         clean = score_headline(cases.some(~leaking), said, names, prevalence)
     patients = [known.patients[row] for row in tested]
+    scored = {part: _part_scores(labels, answers, partition, part) for part in parts}
     right = int(cases.right.sum())
     ends = wilson(right / len(cases), len(cases))
     found = Results(
         tumorscope=__version__,
         summary=summarize(whole, clean, leaks),
-        warnings=tuple(
-            weaknesses(
+        warnings=(
+            *weaknesses(
                 whole,
                 cases,
                 leaks=leaks,
                 patients_known=sum(p is not None for p in patients) / len(patients),
-            )
+            ),
+            *explanations(
+                judged_by(whole, clean),
+                scored["validation"].accuracy if "validation" in scored else None,
+                int(known.doubtful[tested].sum()),
+            ),
         ),
         classes=names,
         images=ImageCounts(
@@ -173,7 +181,7 @@ def evaluate_store(
         accuracy_over_images=Score(
             value=right / len(cases), low=ends[0], high=ends[1], n=len(cases)
         ),
-        parts={part: _part_scores(labels, answers, partition, part) for part in parts},
+        parts=scored,
         calibration=score_calibration(cases, predictor.card.calibration),
         sets=score_sets(cases, predictor.card.calibration, names),
         selection=score_selection(cases),

@@ -102,3 +102,41 @@ def weaknesses(whole: Scores, cases: Cases, *, leaks: int, patients_known: float
             "which makes intervals too short, and may be on both sides of the split."
         )
     return found
+
+
+def explanations(judged: Scores, validation: Score | None, doubtful: int) -> list[str]:
+    """Return what in the data explains a low score, a sentence each.
+
+    Args:
+        judged: scores of the test images that count.
+        validation: accuracy on validation images, where there are any.
+        doubtful: test images that a known set has under another class.
+    """
+    found = []
+    accuracy = judged.accuracy
+    if (
+        validation is not None
+        and validation.low is not None
+        and accuracy.high is not None
+        and validation.low > accuracy.high
+    ):
+        found.append(
+            f"The test part is not like the training part: of validation images, which were cut "
+            f"from that by group, {percent(validation)} are right, of these test images "
+            f"{percent(accuracy)}. What the model would score elsewhere, neither number tells."
+        )
+    mean = judged.balanced_accuracy.low
+    for name, scores in judged.per_class.items():
+        reach = scores.sensitivity.high
+        if mean is not None and reach is not None and reach < mean:
+            found.append(
+                f"{name} is found least: {percent(scores.sensitivity)} of its {scores.support} "
+                "test images."
+            )
+    if doubtful:
+        what = "test image is" if doubtful == 1 else "test images are"
+        found.append(
+            f"{doubtful} {what} known from a public set under another class than here, so the "
+            "label may be wrong: 'tumorscope audit' lists them."
+        )
+    return found

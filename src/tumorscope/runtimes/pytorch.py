@@ -18,15 +18,7 @@ VIEWS = ("picture", "features")
 
 def open_engine(bundle: Bundle, threads: int) -> Engine:
     """Return what answers slices; see `tumorscope.runtimes.open_engine`."""
-    if WEIGHTS not in bundle:
-        raise BundleError(f"{bundle.place} holds no weights for PyTorch: use the run's own bundle.")
-    content = bundle.read(WEIGHTS)
-    try:
-        deployed = _build(bundle, load(content))
-    except (SafetensorError, KeyError, RuntimeError, ValueError, TumorscopeError) as error:
-        raise BundleError(
-            f"{bundle.place / WEIGHTS} does not fit what the card describes: take a fresh copy."
-        ) from error
+    deployed = load_deployed(bundle)
     torch.set_num_threads(threads)
 
     def answer(slices: NDArray[np.float32]) -> Answers:
@@ -36,6 +28,23 @@ def open_engine(bundle: Bundle, threads: int) -> Engine:
         return Answers(*(part.numpy() for part in found))
 
     return answer
+
+
+def load_deployed(bundle: Bundle) -> Deployed:
+    """Return the model of a bundle as PyTorch's, in evaluation mode.
+
+    Raises:
+        BundleError: it holds no weights, or others than its card describes.
+    """
+    if WEIGHTS not in bundle:
+        raise BundleError(f"{bundle.place} holds no weights for PyTorch: use the run's own bundle.")
+    content = bundle.read(WEIGHTS)
+    try:
+        return _build(bundle, load(content))
+    except (SafetensorError, KeyError, RuntimeError, ValueError, TumorscopeError) as error:
+        raise BundleError(
+            f"{bundle.place / WEIGHTS} does not fit what the card describes: take a fresh copy."
+        ) from error
 
 
 def _build(bundle: Bundle, tensors: dict[str, torch.Tensor]) -> Deployed:
