@@ -6,8 +6,10 @@ PIP := $(BIN)/python -m pip install --quiet --require-hashes --no-deps
 READY := $(VENV)/.ready
 # A folder of CPU builds of PyTorch whose digests `make pins` should add.
 CPU_WHEELS ?=
+# How long `make fuzz` goes on.
+SECONDS ?= 60
 
-.PHONY: help demo test lint setup bench pins clean
+.PHONY: help demo test lint setup bench fuzz pins clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +46,10 @@ lint: $(READY)  ## style, types and import contracts
 bench: $(READY)  ## measure against peers in the same run (long)
 	$(PIP) -r requirements/bench.txt
 	$(BIN)/python benchmarks/run.py
+
+fuzz: $(READY)  ## feed the readers and the bundle loader with hostile bytes (a minute)
+	$(PIP) -r requirements/fuzz.txt
+	$(BIN)/python fuzz/readers.py $(SECONDS)
 
 pins: $(READY)  ## resolve the pinned requirements anew
 	$(BIN)/python tools/pins.py $(CPU_WHEELS)

@@ -53,6 +53,8 @@ def main() -> None:
     benchmarks = blocks(compile_pins("--all-extras", "--group", "dev", "--group", "bench"))
     write("base.txt", blocks(compile_pins()))
     write("dev.txt", [b for b in everything if not CUDA.match(b)])
+    fuzzing = blocks(compile_pins("--all-extras", "--group", "dev", "--group", "fuzz"))
+    write("fuzz.txt", [b for b in fuzzing if b not in everything])
     write("bench.txt", [b for b in benchmarks if b not in everything])
     if wheels:
         write("torch-cpu.txt", cpu_builds(everything, wheels))
