@@ -1,6 +1,7 @@
 """Bundles: what was tampered with, cut off or made by another version is refused."""
 
 import contextlib
+import hashlib
 import json
 import shutil
 import tempfile
@@ -9,12 +10,15 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import load, save
 
 import tumorscope
-from tumorscope.bundle import CARD, GRAPH, open_bundle, zip_bundle
+from tumorscope.bundle import CARD, GRAPH, WEIGHTS, Runtime, open_bundle, zip_bundle
 from tumorscope.errors import BundleError
 from tumorscope.predict import Predictor
 
@@ -139,6 +143,48 @@ def test_a_graph_of_other_shapes_is_refused(bundle: Path) -> None:
     card = json.loads((bundle / CARD).read_text())
     (bundle / CARD).write_text(json.dumps(card | {"embedding": 7}))
     with pytest.raises(BundleError, match="other shapes"):
+        Predictor.load(bundle)
+
+
+def _replace(bundle: Path, name: str, content: bytes) -> None:
+    """Put another file into a bundle, as somebody would who also corrects the card."""
+    (bundle / name).write_bytes(content)
+    card = json.loads((bundle / CARD).read_text())
+    card["files"][name] = hashlib.sha256(content).hexdigest()
+    (bundle / CARD).write_text(json.dumps(card))
+
+
+def test_weights_of_other_shapes_are_refused(bundle: Path) -> None:
+    """Weights that do not fit the recipe on the card are not built into a model."""
+    weights = load((bundle / WEIGHTS).read_bytes())
+    changed = {name: value[..., :1].clone() for name, value in weights.items() if value.ndim}
+    for content in (save(changed), save({"x": torch.zeros(1)}), b"", b"\xff" * 64):
+        _replace(bundle, WEIGHTS, content)
+        with pytest.raises(BundleError, match="does not fit"):
+            Predictor.load(bundle, runtime="pytorch")
+
+
+@pytest.mark.parametrize("runtime", ["onnx", "openvino"])
+@pytest.mark.parametrize("content", [b"", b"\x08\x0a", b"\xff" * 500])
+def test_a_graph_that_is_none_is_refused(bundle: Path, runtime: Runtime, content: bytes) -> None:
+    """Bytes that are no graph are refused by every runtime, also where the digest fits."""
+    _replace(bundle, GRAPH, content)
+    with pytest.raises(BundleError, match="take a fresh copy"):
+        Predictor.load(bundle, runtime=runtime)
+
+
+def test_a_graph_may_not_read_other_files(bundle: Path) -> None:
+    """A graph whose weights are said to lie in another file of the machine is refused."""
+    secret = bundle.parent / "secret.bin"
+    secret.write_bytes(bytes(range(64)) * 1024)
+    graph = onnx.load_from_string((bundle / GRAPH).read_bytes())
+    tensor = next(t for t in graph.graph.initializer if len(t.raw_data) > 4096)
+    size = len(tensor.raw_data)
+    onnx.external_data_helper.set_external_data(tensor, str(secret), offset=0, length=size)
+    tensor.ClearField("raw_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    _replace(bundle, GRAPH, graph.SerializeToString())
+    with pytest.raises(BundleError, match="take a fresh copy"):
         Predictor.load(bundle)
 
 

@@ -22,8 +22,8 @@ PY
 
 cd "$work"
 venv/bin/python -c 'import importlib.util as u, sys; sys.exit(any(map(u.find_spec, ("torch", "pandas", "sklearn"))))'
-answer=$(venv/bin/tumorscope predict run data/images/synthetic-glioma-0-00.png)  # no pipe: grep -q closes it early
-grep --quiet glioma <<<"$answer"
+answer=$(venv/bin/tumorscope predict run data/images/synthetic-glioma-0-00.png --format jsonl)
+grep --quiet '"probabilities": {"glioma": 0' <<<"$answer"  # no pipe: grep -q would close it early
 if message=$(venv/bin/tumorscope train data 2>&1); then echo "training without PyTorch?"; exit 1; fi
 grep --quiet "pip install 'tumorscope\[train\]'" <<<"$message"
 echo "light install: predicts without PyTorch; $message"
