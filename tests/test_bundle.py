@@ -15,10 +15,24 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel
 from safetensors.torch import load, save
 
 import tumorscope
-from tumorscope.bundle import CARD, GRAPH, WEIGHTS, Runtime, open_bundle, zip_bundle
+from tumorscope.bundle import (
+    CARD,
+    GRAPH,
+    WEIGHTS,
+    Calibrated,
+    Card,
+    Conversion,
+    Gated,
+    Provenance,
+    Runtime,
+    Scored,
+    open_bundle,
+    zip_bundle,
+)
 from tumorscope.errors import BundleError
 from tumorscope.predict import Predictor
 
@@ -201,3 +215,11 @@ def test_no_bytes_get_through(tiny_run: tumorscope.Run, content: bytes, place: i
         for harmed in (Path(name), Path(name) / "whole.zip"):
             with contextlib.suppress(BundleError):
                 open_bundle(harmed)
+
+
+@pytest.mark.parametrize("part", [Card, Calibrated, Provenance, Conversion, Gated, Scored])
+def test_every_field_of_a_card_is_described(part: type[BaseModel]) -> None:
+    """The page on card.json names each field."""
+    page = (Path(__file__).parents[1] / "docs" / "card-json.md").read_text(encoding="utf-8")
+    missing = [name for name in part.model_fields if f"`{name}`" not in page]
+    assert not missing
