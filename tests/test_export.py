@@ -19,7 +19,7 @@ from tumorscope.export.graph import make_graph, split_graph
 from tumorscope.export.parity import Agreement, check_half, open_onnx
 from tumorscope.export.precision import halved
 from tumorscope.export.write import checked_onnx
-from tumorscope.gate import fit_gate
+from tumorscope.gate import Views, fit_gate
 from tumorscope.model import Classifier
 from tumorscope.model.deployed import Deployed, GateLayer, Network, Preprocess
 from tumorscope.predict import Predictor
@@ -197,7 +197,8 @@ def test_an_export_that_answers_otherwise_is_not_kept() -> None:
     model = Classifier(Fickle(), features=2, classes=2, recipe=recipe)
     model.head = torch.nn.Identity()
     drawn = np.random.default_rng(0).random((30, 256)).astype(np.float32)
-    gate = fit_gate(drawn, drawn[:, :2], drawn, drawn[:, :2])
+    views = Views(drawn, drawn[:, :32], drawn[:, :2])
+    gate = fit_gate(views, views)
     deployed = Deployed(Preprocess(16), Network(model), GateLayer(gate, 16)).eval()
     with pytest.raises(ExportError, match="differs from the model"):
         checked_onnx(deployed, examples)
@@ -248,7 +249,8 @@ def _preprocess_in(runtime: str, module: Preprocess):  # type: ignore[no-untyped
 def _around(module: Preprocess) -> Deployed:
     """Return a whole around a resize, of which only that is looked at."""
     drawn = np.random.default_rng(0).random((30, 256)).astype(np.float32)
-    gate = fit_gate(drawn, drawn, drawn, drawn)
+    views = Views(drawn, drawn[:, :32], drawn)
+    gate = fit_gate(views, views)
 
     class Flat(torch.nn.Module):
         """Stands for a network."""

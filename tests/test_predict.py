@@ -195,7 +195,7 @@ def test_formats_say_the_same(command: Command, tiny_run: tumorscope.Run, mixed:
             assert float(row[f"probability_{name}"]) == pytest.approx(value, abs=1e-5)
     plain = command("predict", tiny_run.folder, mixed)
     header, *rows = [line.split("\t") for line in plain.stdout.splitlines()]
-    assert header == ["input", "class", "probability", "set", "note"]
+    assert header == ["input", "class", "probability", "note"]
     assert {row[1] for row in rows} >= {"error", "refused"}
 
 

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from tumorscope.records import Prediction
 
 
+NAME_WIDTH = 28  # of a file in a table that a person reads
+
+
 class Format(StrEnum):
     """How answers are printed."""
 
@@ -139,17 +142,27 @@ def _print_table(answers: "Iterator[Prediction]", predictor: "Predictor") -> Non
     from tumorscope.terminal import show_table  # noqa: PLC0415
 
     rows = [_answer_row(answer) for answer in answers]
+    if sys.stdout.isatty():
+        rows = [(_tail(name), *rest) for name, *rest in rows]
     if rows:
-        show_table(("input", "class", "probability", "set", "note"), rows)
+        show_table(("input", "class", "probability", "note"), rows)
+
+
+def _tail(name: str) -> str:
+    """Return the end of a long name, which tells files apart."""
+    return name if len(name) <= NAME_WIDTH else f"…{name[1 - NAME_WIDTH :]}"
 
 
 def _answer_row(answer: "Prediction") -> tuple[str, ...]:
     if answer.error is not None:
-        return (answer.input, "error", "", "", answer.error)
-    labels = ", ".join(answer.set) if answer.set is not None else ""
+        return (answer.input, "error", "", answer.error)
     if not answer.accepted:
-        return (answer.input, "refused", "", "", answer.reason)
-    return (answer.input, answer.label, f"{answer.probabilities[answer.label]:.3f}", labels, "")
+        return (answer.input, "refused", "", answer.reason)
+    others = [name for name in answer.set or () if name != answer.label]
+    note = f"or {', '.join(others)}" if others else ""
+    if answer.set == ():
+        note = "unlike any class"
+    return (answer.input, answer.label, f"{answer.probabilities[answer.label]:.3f}", note)
 
 
 def _print_lines(answers: "Iterator[Prediction]", predictor: "Predictor") -> None:  # noqa: ARG001 (printers are called alike)

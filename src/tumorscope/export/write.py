@@ -27,16 +27,16 @@ from tumorscope.calibration import fit_temperature, tempered
 from tumorscope.conformal import ERROR_RATE, class_thresholds
 from tumorscope.export.graph import make_graph
 from tumorscope.export.parity import TOLERANCE, agreement, check_single, open_onnx
-from tumorscope.gate import SMALL, Gate, fit_gate
+from tumorscope.gate import Gate, Views, fit_gate
 from tumorscope.labels import canonical
 from tumorscope.model import Classifier
-from tumorscope.model.deployed import Deployed, GateLayer, Network, Preprocess, small_pictures
+from tumorscope.model.deployed import Deployed, GateLayer, Look, Network, Preprocess
 from tumorscope.model.weights import weights_digest
 from tumorscope.read import read_image
 from tumorscope.recipe import Recipe
 from tumorscope.records import PARTS, Partition
 from tumorscope.store import Store, batches
-from tumorscope.transforms import filter_weights, resize
+from tumorscope.transforms import resize
 
 EXAMPLES = 64  # real images on which an exported graph must agree with the model
 FILES = 8  # of them read again in their own size, for the resize in the graph
@@ -52,13 +52,11 @@ class Seen:
 
     Attributes:
         chances: probabilities, before any temperature, shape (n, classes).
-        embedding: features, shape (n, features).
-        pictures: small pictures, shape (n, 256).
+        views: how the gate sees them; its features are the embedding.
     """
 
     chances: NDArray[np.float32]
-    embedding: NDArray[np.float32]
-    pictures: NDArray[np.float32]
+    views: Views
 
 
 def export_bundle(
@@ -97,7 +95,7 @@ def export_bundle(
     card = Card(
         classes=classes,
         canonical=tuple(canonical(name) for name in classes),
-        embedding=held.embedding.shape[1],
+        embedding=held.views.features.shape[1],
         preprocessing=Preprocessing(image_size=recipe.image_size, normalize=recipe.normalize),
         recipe=recipe,
         calibration=calibration,
@@ -130,15 +128,21 @@ def weights_of(deployed: Deployed) -> dict[str, torch.Tensor]:
 def look(model: Classifier, store: Store, rows: NDArray[np.intp]) -> Seen:
     """Return what a model, on the CPU and in evaluation mode, makes of some images."""
     network, size = Network(model).eval(), store.size
-    shrink = torch.tensor(filter_weights(size, SMALL))
-    found = []
+    gaze = Look(size)
+
+    def parts(pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return probabilities, picture, texture and features of some images."""
+        chances, embedding = network(pixels)
+        return (chances, *gaze(pixels), embedding)
+
     with torch.inference_mode():
-        for numbers in batches(len(rows), BATCH):
-            pixels = torch.from_numpy(store.pixels(rows[numbers])).float()
-            found.append((*network(pixels), small_pictures(pixels, shrink)))
-        nothing = torch.zeros(1, size, size)
-        empty = [value[:0] for value in (*network(nothing), small_pictures(nothing, shrink))]
-    return Seen(*(torch.cat(values).numpy() for values in zip(empty, *found, strict=True)))
+        found = [tuple(part[:0] for part in parts(torch.zeros(1, size, size)))]
+        found += [
+            parts(torch.from_numpy(store.pixels(rows[numbers])).float())
+            for numbers in batches(len(rows), BATCH)
+        ]
+    chances, *views = (torch.cat(values).numpy() for values in zip(*found, strict=True))
+    return Seen(chances, Views(*views))
 
 
 def calibrate(seen: Seen, store: Store, rows: NDArray[np.intp]) -> Calibrated:
@@ -168,11 +172,9 @@ def make_gate(model: Classifier, store: Store, partition: Partition, held: Seen)
     drawn = np.random.default_rng(0).permutation(rows)[:GATE_IMAGES]
     seen = look(model, store, drawn)
     if len(held.chances) >= HELD_IMAGES:
-        return fit_gate(seen.pictures, seen.embedding, held.pictures, held.embedding)
+        return fit_gate(seen.views, held.views)
     last = max(1, len(drawn) // 4)
-    return fit_gate(
-        seen.pictures[last:], seen.embedding[last:], seen.pictures[:last], seen.embedding[:last]
-    )
+    return fit_gate(seen.views.some(slice(last, None)), seen.views.some(slice(last)))
 
 
 def checked_onnx(deployed: Deployed, examples: NDArray[np.uint8]) -> ModelProto:

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from tumorscope.gate import SMALL, Familiar, Gate
+from tumorscope.gate import FLOOR, LEVEL_STEPS, NEIGHBOUR_STEPS, SMALL, Familiar, Gate
 from tumorscope.metrics import TINY
 from tumorscope.model.classifier import GREY_LEVELS, Classifier
 from tumorscope.transforms import LEVELS, STEPS, filter_weights
@@ -76,31 +76,83 @@ class View(nn.Module):
     directions: Tensor
     gains: Tensor
     spread: Tensor
-    limit: Tensor
+    middle: Tensor
+    scale: Tensor
 
     def __init__(self, familiar: Familiar) -> None:
         super().__init__()
-        for name in ("mean", "directions", "gains", "spread", "limit"):
+        for name in ("mean", "directions", "gains", "spread", "middle", "scale"):
             self.register_buffer(name, torch.as_tensor(getattr(familiar, name)).float())
 
     def forward(self, seen: Tensor) -> Tensor:
-        """Return distances in limits, shape (n,), of features, shape (n, features)."""
+        """Return how odd rows of features are, shape (n,)."""
         centred = seen - self.mean
         inside = centred @ self.directions
         squares = (centred**2).sum(dim=1) / self.spread + (inside**2) @ self.gains
-        return squares.clamp_min(0).sqrt() / self.limit
+        return (0.5 * squares.clamp_min(FLOOR).log() - self.middle) / self.scale
+
+
+class Look(nn.Module):
+    """Grey levels as the gate sees them."""
+
+    shrink: Tensor
+    level_steps: Tensor
+    neighbour_steps: Tensor
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        constants = {
+            "shrink": torch.tensor(filter_weights(size, SMALL)),
+            "level_steps": torch.tensor(LEVEL_STEPS).float(),
+            "neighbour_steps": torch.tensor(NEIGHBOUR_STEPS).float(),
+        }
+        for name, value in constants.items():
+            self.register_buffer(name, value, persistent=False)
+        self.pairs = size // 2
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return small pictures, shape (n, 256), and textures, shape (n, bins).
+
+        Every second pixel of every second row, and its neighbours right and below, stand for all.
+
+        Args:
+            pixels: grey levels in [0, 255], float32, shape (n, size, size).
+        """
+        small = (self.shrink @ pixels @ self.shrink.T) / GREY_LEVELS
+        own = pixels[:, ::2, ::2][:, : self.pairs, : self.pairs]
+        right = (pixels[:, ::2, 1::2][:, : self.pairs] - own).abs()
+        below = (pixels[:, 1::2, ::2][:, :, : self.pairs] - own).abs()
+        found = [
+            shares(own.flatten(1), self.level_steps),
+            shares(right.flatten(1), self.neighbour_steps),
+            shares(below.flatten(1), self.neighbour_steps),
+        ]
+        return small.flatten(1), torch.cat(found, dim=1).sqrt()
+
+
+def shares(values: Tensor, steps: Tensor) -> Tensor:
+    """Return what share of values lies near each step, rows summing to 1, shape (n, steps).
+
+    A value between two steps counts for both, by how near it is to each.
+    """
+    between = (values.unsqueeze(1) - steps[:-1, None]) / (steps[1:] - steps[:-1])[:, None]
+    above = between.clamp(0, 1).mean(dim=2)
+    first = torch.cat([torch.ones_like(above[:, :1]), above], dim=1)
+    return (first - torch.cat([above, torch.zeros_like(above[:, :1])], dim=1)).clamp_min(0)
 
 
 class GateLayer(nn.Module):
     """A `Gate` as a layer."""
 
-    shrink: Tensor
+    limit: Tensor
 
     def __init__(self, gate: Gate, size: int) -> None:
         super().__init__()
+        self.look = Look(size)
         self.picture = View(gate.picture)
+        self.texture = View(gate.texture)
         self.features = View(gate.features)
-        self.register_buffer("shrink", torch.tensor(filter_weights(size, SMALL)), persistent=False)
+        self.register_buffer("limit", torch.tensor(gate.limit).float())
 
     def forward(self, pixels: Tensor, embedding: Tensor) -> Tensor:
         """Return strangeness, shape (n,): above 1 an input is refused.
@@ -109,14 +161,9 @@ class GateLayer(nn.Module):
             pixels: grey levels in [0, 255], float32, shape (n, size, size).
             embedding: what the network sees in them, shape (n, features).
         """
-        return torch.maximum(
-            self.picture(small_pictures(pixels, self.shrink)), self.features(embedding)
-        )
-
-
-def small_pictures(pixels: Tensor, shrink: Tensor) -> Tensor:
-    """Return small pictures, float32, shape (n, 256), in [0, 1], of grey levels (n, size, size)."""
-    return ((shrink @ pixels @ shrink.T) / GREY_LEVELS).flatten(1)
+        small, texture = self.look(pixels)
+        odd = torch.maximum(self.picture(small), self.texture(texture))
+        return (torch.maximum(odd, self.features(embedding)) - self.limit).exp()
 
 
 class Deployed(nn.Module):

@@ -13,8 +13,6 @@ from tumorscope.model import build_classifier
 from tumorscope.model.deployed import Deployed, GateLayer, Network, Preprocess
 from tumorscope.runtimes import Answers, Engine
 
-VIEWS = ("picture", "features")
-
 
 def open_engine(bundle: Bundle, threads: int) -> Engine:
     """Return what answers slices; see `tumorscope.runtimes.open_engine`."""
@@ -54,16 +52,20 @@ def _build(bundle: Bundle, tensors: dict[str, torch.Tensor]) -> Deployed:
     classifier = build_classifier(recipe, len(card.classes))
     own = {name: value for name, value in tensors.items() if not name.startswith("gate.")}
     classifier.load_state_dict(own)
-    picture, features = (_view(tensors, f"gate.{name}.") for name in VIEWS)
-    told = card.gate
-    gate = Gate(picture, features, told.images, told.held, told.false_alarms)
+    gate = Gate(
+        picture=_view(tensors, "gate.picture."),
+        texture=_view(tensors, "gate.texture."),
+        features=_view(tensors, "gate.features."),
+        limit=float(tensors["gate.limit"]),
+        images=card.gate.images,
+        held=card.gate.held,
+        false_alarms=card.gate.false_alarms,
+    )
     network = Network(classifier, card.calibration.temperature)
     return Deployed(Preprocess(size), network, GateLayer(gate, size)).eval()
 
 
 def _view(tensors: dict[str, torch.Tensor], prefix: str) -> Familiar:
-    mean, directions, gains = (
-        tensors[prefix + name].numpy() for name in ("mean", "directions", "gains")
-    )
-    spread, limit = (float(tensors[prefix + name]) for name in ("spread", "limit"))
-    return Familiar(mean, directions, gains, spread, limit)
+    mean, directions, gains = (tensors[prefix + n].numpy() for n in ("mean", "directions", "gains"))
+    spread, middle, scale = (float(tensors[prefix + n]) for n in ("spread", "middle", "scale"))
+    return Familiar(mean, directions, gains, spread, middle, scale)
