@@ -137,8 +137,7 @@ class Conversion(Strict):
     """How an exported graph differs from the one it was made from, on the machine that made it.
 
     Attributes:
-        images: validation images that both answered, and none that the export was fitted to unless
-            there were too few.
+        images: validation images that both answered.
         largest: the largest difference between two probabilities.
         changed: images of another class.
         loss: accuracy lost, with its 95 % interval over groups, in [-1, 1].

@@ -51,7 +51,8 @@ MOST_LOSS = 0.005  # of accuracy, for eight bits
 FEWEST = (
     100  # validation images that eight bits are judged on, apart from those they were fitted to
 )
-ROUNDS = 5  # of timing, original and export in turn
+PAUSE = 0.05  # seconds
+ROUNDS = 7  # of timing, original and export in turn
 NEEDS: dict[str, tuple[str, str]] = {  # a package, and the extra that brings it
     "openvino": ("openvino", "openvino"),
     "int8": ("nncf", "quantize"),
@@ -80,14 +81,13 @@ class Material:
     Attributes:
         store: the run's data.
         partition: of the run.
-        fitted: rows that quantisation sees.
-        judged: rows that decide whether the export is kept.
+        judged: validation rows, which decide whether the export is kept; quantisation takes the
+            ranges of numbers from some of them, without their labels.
         tested: the test part, which decides nothing.
     """
 
     store: Store
     partition: Partition
-    fitted: NDArray[np.intp]
     judged: NDArray[np.intp]
     tested: NDArray[np.intp]
 
@@ -145,13 +145,10 @@ def export_run(
 
 def _material(run: Path, data: str | Path | None, progress: Progress) -> Material:
     store, partition = run_data(run, Path(data) if data else None, progress)
-    validation = partition.where("validation")
-    fitted, judged = validation[::2][:SAMPLES], np.setdiff1d(validation, validation[::2][:SAMPLES])
-    if len(judged) < FEWEST:
-        fitted, judged = validation[:SAMPLES], validation
+    judged = partition.where("validation")
     if not len(judged):
         raise UsageError(f"{run} has no validation images, which an export is held against.")
-    return Material(store, partition, fitted, judged, partition.where("test"))
+    return Material(store, partition, judged, partition.where("test"))
 
 
 def _contents(
@@ -165,7 +162,7 @@ def _contents(
         network = (
             halved(parts.network)
             if precision == "fp16"
-            else quantized(parts.network, material.store.pixels(material.fitted))
+            else quantized(parts.network, material.store.pixels(_spread(material.judged)))
         )
         whole = replace(parts, network=network).whole()
     if to == "openvino":
@@ -174,6 +171,11 @@ def _contents(
     if precision == "fp32":
         return {GRAPH: original.read(GRAPH), WEIGHTS: original.read(WEIGHTS)}
     return {GRAPH: whole.SerializeToString()}
+
+
+def _spread(rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return as many rows as quantisation looks at, from all over."""
+    return rows[np.linspace(0, len(rows) - 1, min(SAMPLES, len(rows))).astype(np.intp)]
 
 
 def _promised(contents: Mapping[str, bytes]) -> dict[str, str]:
@@ -269,6 +271,8 @@ def _speeds(predictors: Sequence[Predictor], pixels: NDArray[np.uint8]) -> list[
     seconds: list[list[float]] = [[] for _ in predictors]
     for _ in range(ROUNDS):
         for predictor, own in zip(predictors, seconds, strict=True):
+            predictor.probabilities(pixels[:1])  # wakes its threads up
+            time.sleep(PAUSE)  # and lets those of the other, which wait actively, go to sleep
             started = time.perf_counter()
             predictor.probabilities(pixels)
             own.append(time.perf_counter() - started)

@@ -51,7 +51,7 @@ def quantized(network: ModelProto, pixels: NDArray[np.uint8]) -> ModelProto:
         pixels: real images, uint8, shape (n, side, side).
     """
     nncf = _import_nncf()
-    advanced = nncf.quantization.advanced_parameters
+    advanced, ranges = nncf.quantization.advanced_parameters, nncf.quantization.range_estimator
     # ONNX Runtime takes one range a tensor where NNCF would give each channel its own.
     whole_tensors = advanced.QuantizationParameters(per_channel=False)
     samples = [{"pixels": image[None].astype(np.float32)} for image in pixels[:SAMPLES]]
@@ -62,7 +62,8 @@ def quantized(network: ModelProto, pixels: NDArray[np.uint8]) -> ModelProto:
             subset_size=len(samples),
             preset=nncf.QuantizationPreset.MIXED,
             advanced_parameters=advanced.AdvancedQuantizationParameters(
-                activations_quantization_params=whole_tensors
+                activations_quantization_params=whole_tensors,
+                activations_range_estimator_params=ranges.RangeEstimatorParametersSet.MINMAX,
             ),
         )
     return made
@@ -73,6 +74,7 @@ def _import_nncf() -> Any:
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     import nncf  # noqa: PLC0415 (an extra, and slow to import)
     import nncf.quantization.advanced_parameters  # noqa: PLC0415
+    import nncf.quantization.range_estimator  # noqa: PLC0415
 
     nncf.set_log_level(logging.ERROR)
     return nncf
