@@ -15,6 +15,7 @@ import onnx
 import onnxruntime
 import torch
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 import tumorscope
 from benchmarks.measure import DATA, Comparison, compare_all
@@ -94,7 +95,7 @@ def share_of_reading(name: str, predictor: Predictor, files: list[Path]) -> str:
         return resize(read_image(path).pixels, SIZE)
 
     def reading() -> None:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
+        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(os.cpu_count()) as pool:
             for _ in pool.map(read, files):
                 pass
 

@@ -22,7 +22,8 @@ from tumorscope.records import Pixels, Prediction
 from tumorscope.runtimes import Answers, Engine, open_engine
 from tumorscope.transforms import resize
 
-BATCH = 16
+BATCH = 16  # images that a worker reads before it answers them
+AT_ONCE = 4  # images that a runtime is given: the layers of more do not fit a core's cache
 AHEAD = 2  # batches a worker may be ahead of whoever takes the answers
 
 Picture = str | Path | Image.Image | NDArray[np.uint8] | NDArray[np.float32]
@@ -196,8 +197,8 @@ class Predictor:
 
 def _answers(engine: Engine, pixels: NDArray[np.uint8], card: Card) -> Answers:
     found = [
-        engine(pixels[start : start + BATCH].astype(np.float32))
-        for start in range(0, len(pixels), BATCH)
+        engine(pixels[start : start + AT_ONCE].astype(np.float32))
+        for start in range(0, len(pixels), AT_ONCE)
     ]
     empty = ((0, len(card.classes)), (0, card.embedding), (0,))
     parts = zip((np.empty(shape, np.float32) for shape in empty), *found, strict=True)
