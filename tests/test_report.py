@@ -110,6 +110,7 @@ def test_run_holds_every_output(tiny_run: tumorscope.Run) -> None:
         *("recipe.yaml", "environment.json", "manifest.csv", "partition.csv", "left_out.csv"),
         *("metrics.csv", "checkpoints/last.ckpt", "checkpoints/best.safetensors"),
         *("bundle/card.json", "bundle/model.onnx", "bundle/weights.safetensors"),
+        *("bundle/gate.safetensors", "bundle/README.md"),
         *("predictions.csv", "predictions-validation.csv", "results.json", "report.html"),
         *("figures/class_distribution.png", "figures/image_sizes.png"),
         *("figures/grey_or_colour.png", "figures/training_samples.png"),

@@ -18,9 +18,10 @@ from tumorscope.files import replacing, write_bytes, write_text
 from tumorscope.recipe import Normalize, Recipe
 
 FORMAT: Literal[2] = 2
-CARD, README, WEIGHTS, GRAPH = "card.json", "README.md", "weights.safetensors", "model.onnx"
+CARD, README, GRAPH = "card.json", "README.md", "model.onnx"
+WEIGHTS, GATE = "weights.safetensors", "gate.safetensors"  # the same for PyTorch
 NETWORK, NETWORK_WEIGHTS = "model.xml", "model.bin"  # the graph in OpenVINO's form
-FILES = (CARD, README, WEIGHTS, GRAPH, NETWORK, NETWORK_WEIGHTS)
+FILES = (CARD, README, GRAPH, WEIGHTS, GATE, NETWORK, NETWORK_WEIGHTS)
 MOST_BYTES = 4_000_000_000  # of one file; the largest network of timm is half of it
 MOST_CARD_BYTES = 4_000_000
 MOST_SQUEEZED = 50  # times that a file of a zip may be larger than its compressed form

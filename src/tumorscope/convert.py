@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tumorscope.assess import run_data
 from tumorscope.bundle import (
+    GATE,
     GRAPH,
     NETWORK,
     NETWORK_WEIGHTS,
@@ -169,7 +170,7 @@ def _contents(
         network_file, weights = in_openvino(whole)
         return {NETWORK: network_file, NETWORK_WEIGHTS: weights}
     if precision == "fp32":
-        return {GRAPH: original.read(GRAPH), WEIGHTS: original.read(WEIGHTS)}
+        return {name: original.read(name) for name in (GRAPH, WEIGHTS, GATE)}
     return {GRAPH: whole.SerializeToString()}
 
 
@@ -221,7 +222,7 @@ def _compare(
         ),
         accuracy=_scored(after_score),
         accuracy_before=_scored(before_score),
-        bytes=sum(len(contents[name]) for name in contents if name != WEIGHTS),
+        bytes=sum(len(contents[name]) for name in contents if name not in (WEIGHTS, GATE)),
         bytes_before=len(original.read(GRAPH)),
         speed=speeds[1],
         speed_before=speeds[0],

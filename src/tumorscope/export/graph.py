@@ -1,13 +1,14 @@
 """A deployed classifier as ONNX: three parts, and the whole that is joined from them."""
 
+import copy
 import logging
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import onnx
 import torch
-from onnx import ModelProto, ValueInfoProto, compose
+from onnx import GraphProto, ModelProto, ValueInfoProto, compose
 from onnx.utils import Extractor
 from torch import Tensor, nn
 
@@ -33,8 +34,10 @@ class Graph:
 
     def whole(self) -> ModelProto:
         """Return the parts as one graph, from `slices` to all that is said of them."""
-        first = _merged(self.preprocess, self.network, ("pixels",), keep=("pixels",))
-        joined = _merged(first, self.gate, ("pixels", "embedding"), keep=OUTPUTS[:2])
+        first = _merged(
+            self.preprocess, self.network, ("pixels",), keep=("pixels",), mark="network/"
+        )
+        joined = _merged(first, self.gate, ("pixels", "embedding"), keep=OUTPUTS[:2], mark="gate/")
         named = {output.name: output for output in joined.graph.output}
         del joined.graph.output[:]
         joined.graph.output.extend(named[name] for name in OUTPUTS)
@@ -51,11 +54,29 @@ def named_value(values: Iterable[ValueInfoProto], name: str) -> ValueInfoProto:
 def split_graph(whole: ModelProto) -> Graph:
     """Return the parts of which a graph was joined."""
     cut = Extractor(whole)
-    return Graph(
-        preprocess=_stripped(cut.extract_model([INPUT], ["pixels"])),
-        network=_stripped(cut.extract_model(["pixels"], list(OUTPUTS[:2]))),
-        gate=_stripped(cut.extract_model(["pixels", "embedding"], [OUTPUTS[2]])),
-    )
+    network = cut.extract_model(["pixels"], list(OUTPUTS[:2]))
+    gate = cut.extract_model(["pixels", "embedding"], [OUTPUTS[2]])
+    parts = (_rest(whole, (network, gate)), network, gate)
+    return Graph(*map(_stripped, parts))
+
+
+def _rest(whole: ModelProto, others: Sequence[ModelProto]) -> ModelProto:
+    """Return what gives `pixels`: the extractor does not see what branches use from outside."""
+    taken = {name for other in others for node in other.graph.node for name in node.output}
+    taken |= {tensor.name for other in others for tensor in other.graph.initializer}
+    rest = ModelProto()
+    rest.CopyFrom(whole)
+    graph = rest.graph
+    nodes = [node for node in graph.node if not taken & set(node.output)]
+    tensors = [tensor for tensor in graph.initializer if tensor.name not in taken]
+    pixels = named_value(graph.value_info, "pixels")
+    for field, values in ((graph.node, nodes), (graph.initializer, tensors)):
+        kept = list(map(copy.deepcopy, values))
+        del field[:]
+        field.extend(kept)
+    del graph.output[:]
+    graph.output.append(pixels)
+    return rest
 
 
 def make_graph(deployed: Deployed) -> Graph:
@@ -118,40 +139,48 @@ def _export(
 
 def _stripped(model: ModelProto) -> ModelProto:
     """Take out what the exporter notes of its own work: source paths of the machine it ran on."""
-    graph = model.graph
-    for holder in (model, graph, *graph.node, *graph.input, *graph.output, *graph.value_info):
-        del holder.metadata_props[:]
-    for node in graph.node:
-        node.doc_string = ""
-    del graph.value_info[:]
+    del model.metadata_props[:]
+    _strip(model.graph)
     return model
 
 
+def _strip(graph: GraphProto) -> None:
+    """Take out notes and inferred shapes, in branches too."""
+    for holder in (graph, *graph.node, *graph.input, *graph.output):
+        del holder.metadata_props[:]
+    del graph.value_info[:]
+    for node in graph.node:
+        node.doc_string = ""
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                _strip(attribute.g)
+
+
 def _merged(
-    first: ModelProto, second: ModelProto, names: tuple[str, ...], keep: tuple[str, ...]
+    first: ModelProto, second: ModelProto, names: tuple[str, ...], keep: tuple[str, ...], mark: str
 ) -> ModelProto:
-    """Join two graphs by values of equal names; `keep` says which of the first stay outputs."""
+    """Join two graphs by values of equal names; `keep` says which of the first stay outputs.
+
+    The second's own names are marked, so that none stands for two values. The first's are not:
+    names in branches, which the resize has, would not follow.
+    """
     free = {value.name for value in second.graph.input} - set(names)
     assert not free, free
-    apart = compose.add_prefix(first, "a/", rename_inputs=False, rename_outputs=False)
-    behind = compose.add_prefix(second, "b/", rename_inputs=False, rename_outputs=False)
-    behind = _renamed_inputs(behind, names)
+    behind = compose.add_prefix(second, mark, rename_inputs=False, rename_outputs=False)
+    behind = _renamed_inputs(behind, names, mark)
     outputs = [*keep, *(value.name for value in second.graph.output)]
     return compose.merge_models(
-        apart,
-        behind,
-        io_map=[(name, f"b/{name}") for name in names],
-        outputs=outputs,
+        first, behind, io_map=[(name, mark + name) for name in names], outputs=outputs
     )
 
 
-def _renamed_inputs(model: ModelProto, names: tuple[str, ...]) -> ModelProto:
-    """Prefix the inputs that another graph gives, so that no name stands for two values."""
+def _renamed_inputs(model: ModelProto, names: tuple[str, ...], mark: str) -> ModelProto:
+    """Mark the inputs that another graph gives, so that no name stands for two values."""
     for value in model.graph.input:
         if value.name in names:
-            value.name = f"b/{value.name}"
+            value.name = mark + value.name
     for node in model.graph.node:
         for place, name in enumerate(node.input):
             if name in names:
-                node.input[place] = f"b/{name}"
+                node.input[place] = mark + name
     return model

@@ -11,9 +11,11 @@ import torch
 from numpy.typing import NDArray
 from onnx import ModelProto
 from safetensors.torch import save
+from torch import nn
 
 from tumorscope._version import __version__
 from tumorscope.bundle import (
+    GATE,
     GRAPH,
     WEIGHTS,
     Calibrated,
@@ -114,15 +116,16 @@ def export_bundle(
         versions={name: version(name) for name in PACKAGES},
         files={},
     )
-    contents = {WEIGHTS: save(weights_of(deployed)), GRAPH: graph.SerializeToString()}
+    contents = {
+        WEIGHTS: _saved(deployed.network.classifier),
+        GATE: _saved(deployed.gate),
+        GRAPH: graph.SerializeToString(),
+    }
     write_bundle(folder, card, contents)
 
 
-def weights_of(deployed: Deployed) -> dict[str, torch.Tensor]:
-    """Return the tensors of a bundle: the classifier's under their own names, the gate's apart."""
-    own = deployed.network.classifier.state_dict()
-    gate = {f"gate.{name}": value for name, value in deployed.gate.state_dict().items()}
-    return {name: value.contiguous() for name, value in (own | gate).items()}
+def _saved(module: nn.Module) -> bytes:
+    return save({name: value.contiguous() for name, value in module.state_dict().items()})
 
 
 def look(model: Classifier, store: Store, rows: NDArray[np.intp]) -> Seen:

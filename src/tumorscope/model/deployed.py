@@ -13,7 +13,8 @@ class Preprocess(nn.Module):
     """The resize of `tumorscope.transforms`, to the same bits, as a graph can hold it.
 
     Weights are made from the input's shape by whole numbers. Their one division is done in floats,
-    which is all that some runtimes have, and then put right.
+    which is all that some runtimes have, and then put right. Slices that have the size already pass
+    by; in an exported graph that is a branch.
     """
 
     def __init__(self, size: int) -> None:
@@ -27,8 +28,15 @@ class Preprocess(nn.Module):
             slices: grey levels in [0, 255], float32, shape (n, height, width).
         """
         taken = torch.round(slices.clamp(0, 255) * LEVELS) / LEVELS
-        rows = torch.round(self.weights(slices.shape[1]) @ taken * LEVELS) / LEVELS
-        return torch.round(rows @ self.weights(slices.shape[2]).T)
+        fits = (slices.shape[1] == self.size) & (slices.shape[2] == self.size)
+        if torch.compiler.is_exporting():
+            levels: Tensor = torch.cond(fits, torch.round, self._resized, (taken,))
+            return levels.reshape(-1, self.size, self.size)  # a branch loses the shape
+        return torch.round(taken) if fits else self._resized(taken)
+
+    def _resized(self, taken: Tensor) -> Tensor:
+        rows = torch.round(self.weights(taken.shape[1]) @ taken * LEVELS) / LEVELS
+        return torch.round(rows @ self.weights(taken.shape[2]).T)
 
     def weights(self, source: int) -> Tensor:
         """Return what `tumorscope.transforms.filter_weights` does, shape (size, source)."""
@@ -135,7 +143,8 @@ def shares(values: Tensor, steps: Tensor) -> Tensor:
 
     A value between two steps counts for both, by how near it is to each.
     """
-    between = (values.unsqueeze(1) - steps[:-1, None]) / (steps[1:] - steps[:-1])[:, None]
+    slopes = 1 / (steps[1:] - steps[:-1])
+    between = (values.unsqueeze(1) - steps[:-1, None]) * slopes[:, None]
     above = between.clamp(0, 1).mean(dim=2)
     first = torch.cat([torch.ones_like(above[:, :1]), above], dim=1)
     return (first - torch.cat([above, torch.zeros_like(above[:, :1])], dim=1)).clamp_min(0)

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load
 
-from tumorscope.bundle import WEIGHTS, Bundle
+from tumorscope.bundle import GATE, WEIGHTS, Bundle
 from tumorscope.errors import BundleError, TumorscopeError
 from tumorscope.gate import Familiar, Gate
 from tumorscope.model import build_classifier
@@ -34,29 +34,31 @@ def load_deployed(bundle: Bundle) -> Deployed:
     Raises:
         BundleError: it holds no weights, or others than its card describes.
     """
-    if WEIGHTS not in bundle:
+    if WEIGHTS not in bundle or GATE not in bundle:
         raise BundleError(f"{bundle.place} holds no weights for PyTorch: use the run's own bundle.")
-    content = bundle.read(WEIGHTS)
+    weights, gate = bundle.read(WEIGHTS), bundle.read(GATE)
     try:
-        return _build(bundle, load(content))
+        return _build(bundle, load(weights), load(gate))
     except (SafetensorError, KeyError, RuntimeError, ValueError, TumorscopeError) as error:
         raise BundleError(
-            f"{bundle.place / WEIGHTS} does not fit what the card describes: take a fresh copy."
+            f"{bundle.place / WEIGHTS}, or {GATE} beside it, does not fit what the card describes: "
+            "take a fresh copy."
         ) from error
 
 
-def _build(bundle: Bundle, tensors: dict[str, torch.Tensor]) -> Deployed:
+def _build(
+    bundle: Bundle, weights: dict[str, torch.Tensor], limits: dict[str, torch.Tensor]
+) -> Deployed:
     """Build the model of a card and put the bundle's tensors into it."""
     card, size = bundle.card, bundle.card.preprocessing.image_size
     recipe = card.recipe.model_copy(update={"pretrained": False, "weights": None})
     classifier = build_classifier(recipe, len(card.classes))
-    own = {name: value for name, value in tensors.items() if not name.startswith("gate.")}
-    classifier.load_state_dict(own)
+    classifier.load_state_dict(weights)
     gate = Gate(
-        picture=_view(tensors, "gate.picture."),
-        texture=_view(tensors, "gate.texture."),
-        features=_view(tensors, "gate.features."),
-        limit=float(tensors["gate.limit"]),
+        picture=_view(limits, "picture."),
+        texture=_view(limits, "texture."),
+        features=_view(limits, "features."),
+        limit=float(limits["limit"]),
         images=card.gate.images,
         held=card.gate.held,
         false_alarms=card.gate.false_alarms,
