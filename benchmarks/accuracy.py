@@ -13,13 +13,13 @@ from torch import nn
 
 from benchmarks.measure import DATA
 from benchmarks.peers import image_folder, loader, plain_loop
+from tumorscope.data.layouts import read_manifest
+from tumorscope.data.store import open_store
 from tumorscope.evaluation import class_numbers
-from tumorscope.layouts import read_manifest
 from tumorscope.model import build_classifier
-from tumorscope.progress import Quiet
-from tumorscope.recipe import load_recipe
 from tumorscope.records import Part, Partition
-from tumorscope.store import open_store
+from tumorscope.schema.recipe import load_recipe
+from tumorscope.support.progress import Quiet
 from tumorscope.training import fit
 
 EACH, HELD_OUT, SIZE, EPOCHS, SEEDS = 250, 100, 96, 8, range(3)

@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.inference import peak
 from benchmarks.training import EACH, PRECISIONS, ours, subset
 from tumorscope.model import build_classifier
-from tumorscope.recipe import load_recipe
+from tumorscope.schema.recipe import load_recipe
 
 SIZE, SHORT, LONG, ROUNDS = 128, 2, 6, 3
 

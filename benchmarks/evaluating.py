@@ -6,10 +6,10 @@ from statistics import median
 
 import numpy as np
 
-from tumorscope.bundle import Calibrated
 from tumorscope.evaluation import Cases, score_headline
 from tumorscope.evaluation.breakdown import score_patients, score_subgroups
 from tumorscope.evaluation.confidence import score_calibration, score_selection, score_sets
+from tumorscope.schema.card import Calibrated
 
 IMAGES, CLASSES, ROUNDS = 5000, 4, 3
 NAMES = tuple("abcd")

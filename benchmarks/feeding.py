@@ -11,11 +11,11 @@ import torch
 
 from benchmarks.measure import DATA, Comparison, compare
 from benchmarks.peers import AUGMENTATION, image_folder, loader
-from tumorscope.augment import augment, draw_uniforms
-from tumorscope.layouts import read_manifest
+from tumorscope.data.layouts import read_manifest
+from tumorscope.data.store import Store, open_store
 from tumorscope.model import Classifier, build_classifier
-from tumorscope.recipe import Augment, load_recipe
-from tumorscope.store import Store, open_store
+from tumorscope.model.augmentation import augment, draw_uniforms
+from tumorscope.schema.recipe import Augment, load_recipe
 from tumorscope.training.data import Batches, StoreBatches
 from tumorscope.training.memory import keep_freed_memory
 

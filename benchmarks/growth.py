@@ -13,10 +13,10 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.memory import private_memory
-from tumorscope.augment import augment, draw_uniforms
-from tumorscope.layouts import read_manifest
-from tumorscope.recipe import Augment
-from tumorscope.store import Store, open_store
+from tumorscope.data.layouts import read_manifest
+from tumorscope.data.store import Store, open_store
+from tumorscope.model.augmentation import augment, draw_uniforms
+from tumorscope.schema.recipe import Augment
 from tumorscope.training.data import Batches, StoreBatches
 
 SIZES = (1_000, 10_000, 100_000)

@@ -10,11 +10,11 @@ import onnxruntime
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from tumorscope._openvino import has_openvino, import_openvino
 from tumorscope.export.graph import export_network
 from tumorscope.model import build_classifier
 from tumorscope.model.deployed import Network
-from tumorscope.recipe import load_recipe
+from tumorscope.schema.recipe import load_recipe
+from tumorscope.support.openvino import has_openvino, import_openvino
 
 SIZE, BATCH, REPEATS = 224, 16, 5
 SQUARES = (512, 1024, 2048, 3072)

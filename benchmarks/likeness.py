@@ -5,10 +5,10 @@ import time
 
 import numpy as np
 
-from tumorscope.likeness import near_pairs
-from tumorscope.phantom import LESIONS, Head
-from tumorscope.store import MIDDLE, THUMBNAIL
-from tumorscope.transforms import resize, resize_squares
+from tumorscope.data.phantom import LESIONS, Head
+from tumorscope.data.resize import resize, resize_squares
+from tumorscope.data.store import MIDDLE, THUMBNAIL
+from tumorscope.grouping.likeness import near_pairs
 
 SIZES = (1_000, 10_000, 100_000)
 PLANTED = 100

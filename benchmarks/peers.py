@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from tumorscope._torchvision import declare_missing_operators
+from tumorscope.model.torchvision import declare_missing_operators
 
 declare_missing_operators()
 

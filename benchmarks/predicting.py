@@ -19,12 +19,12 @@ from threadpoolctl import threadpool_limits
 
 import tumorscope
 from benchmarks.measure import DATA, Comparison, compare_all
-from tumorscope.bundle import GRAPH, open_bundle
+from tumorscope.data.read import read_image
+from tumorscope.data.resize import resize
 from tumorscope.export.graph import split_graph
-from tumorscope.predict import BATCH, Predictor
-from tumorscope.read import read_image
-from tumorscope.runtimes.pytorch import load_deployed
-from tumorscope.transforms import resize
+from tumorscope.inference.bundle import GRAPH, open_bundle
+from tumorscope.inference.predict import BATCH, Predictor
+from tumorscope.inference.runtimes.pytorch import load_deployed
 
 SIZE, IMAGES, STREAMED = 224, 480, 100_000
 RECIPES = ("mobilenetv2-staged", "resnet18")

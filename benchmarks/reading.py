@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.measure import DATA, Comparison, compare
-from tumorscope.layouts import read_manifest
-from tumorscope.store import open_store
+from tumorscope.data.layouts import read_manifest
+from tumorscope.data.store import open_store
 
 SIZE = 128
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from benchmarks.measure import DATA, Comparison, compare_all
 from benchmarks.peers import fastai_learner, plain_loop
+from tumorscope.data.layouts import read_manifest
+from tumorscope.data.store import open_store
 from tumorscope.evaluation import class_numbers
-from tumorscope.layouts import read_manifest
 from tumorscope.model import build_classifier
-from tumorscope.progress import Quiet
-from tumorscope.recipe import load_recipe
 from tumorscope.records import Part, Partition
-from tumorscope.store import open_store
+from tumorscope.schema.recipe import load_recipe
+from tumorscope.support.progress import Quiet
 from tumorscope.training import fit
 
 EACH = 125  # of the four classes

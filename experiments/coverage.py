@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from tumorscope import metrics
 from tumorscope.evaluation.summary import FEW_WRONG
-from tumorscope.files import read_csv, write_csv
-from tumorscope.spread import Clusters, Interval, interval, wilson
+from tumorscope.metrics import scores as metrics
+from tumorscope.metrics.intervals import Clusters, Interval, interval, wilson
+from tumorscope.support.files import read_csv, write_csv
 
 COLUMNS = (
     *("score", "accuracy", "correlation", "patients", "studies", "truth"),

@@ -21,10 +21,10 @@ import numpy as np
 import tumorscope
 from tumorscope.evaluation.scores import share_score
 from tumorscope.evaluation.summary import percent
-from tumorscope.files import read_csv, write_csv
-from tumorscope.run import is_run
-from tumorscope.spread import Clusters
-from tumorscope.terminal import terminal_progress
+from tumorscope.metrics.intervals import Clusters
+from tumorscope.runs.folder import is_run
+from tumorscope.support.files import read_csv, write_csv
+from tumorscope.support.terminal import terminal_progress
 
 COLUMNS = (
     *("recipe", "fold", "seed", "images", "accuracy", "low", "high", "balanced_accuracy"),

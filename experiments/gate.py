@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from sklearn.metrics import roc_auc_score
 
-from tumorscope.files import read_csv, write_csv
-from tumorscope.phantom import write_phantoms
-from tumorscope.predict import Predictor
-from tumorscope.read import read_image
+from tumorscope.data.phantom import write_phantoms
+from tumorscope.data.read import read_image
+from tumorscope.data.resize import resize
+from tumorscope.inference.predict import Predictor
 from tumorscope.records import Pixels
-from tumorscope.run import read_environment
-from tumorscope.transforms import resize
+from tumorscope.runs.folder import read_environment
+from tumorscope.support.files import read_csv, write_csv
 
 DATA = Path(os.environ.get("TUMORSCOPE_DATA", "../shared/data"))
 COLUMNS = ("run", "inputs", "pictures", "images", "auroc", "refused")

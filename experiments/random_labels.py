@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 import tumorscope
-from tumorscope.files import read_csv, write_csv
-from tumorscope.spread import spread_of
-from tumorscope.terminal import terminal_progress
+from tumorscope.metrics.intervals import spread_of
+from tumorscope.support.files import read_csv, write_csv
+from tumorscope.support.terminal import terminal_progress
 
 DATA = Path(os.environ.get("TUMORSCOPE_DATA", "../shared/data")) / "cheng"
 RUNS = Path("runs/random-labels")

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.bundle import GRAPH, Runtime, open_bundle
-from tumorscope.read import read_image
-from tumorscope.runtimes import open_engine
+from tumorscope.data.read import read_image
+from tumorscope.inference.bundle import GRAPH, Runtime, open_bundle
+from tumorscope.inference.runtimes import open_engine
 
 DATA = Path(os.environ.get("TUMORSCOPE_DATA", "../shared/data"))
 NODE = Path(__file__).parents[1] / "tests" / "node"

@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 import tumorscope
-from tumorscope.files import read_csv, write_csv
-from tumorscope.recipe import Recipe, load_recipe
-from tumorscope.run import is_run
-from tumorscope.spread import mcnemar, paired_gain, spread_of
-from tumorscope.terminal import terminal_progress
+from tumorscope.metrics.intervals import mcnemar, paired_gain, spread_of
+from tumorscope.runs.folder import is_run
+from tumorscope.schema.recipe import Recipe, load_recipe
+from tumorscope.support.files import read_csv, write_csv
+from tumorscope.support.terminal import terminal_progress
 
 DATA = Path(os.environ.get("TUMORSCOPE_DATA", "../shared/data")) / "yesno"
 SAVED = Path("docs/results/small-data.csv")

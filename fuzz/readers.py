@@ -17,10 +17,10 @@ import atheris
 with atheris.instrument_imports(include=["tumorscope", "PIL"]):
     from PIL import Image
 
-    from tumorscope.bundle import CARD, FILES, open_bundle
+    from tumorscope.data.phantom import write_phantoms
+    from tumorscope.data.read.image import FORMATS, decode_image
     from tumorscope.errors import TumorscopeError
-    from tumorscope.phantom import write_phantoms
-    from tumorscope.read.image import FORMATS, decode_image
+    from tumorscope.inference.bundle import CARD, FILES, open_bundle
 
 FOLDER = Path(tempfile.mkdtemp(prefix="tumorscope-fuzz-"))
 

@@ -15,9 +15,9 @@ from hypothesis import settings
 from PIL import Image
 
 import tumorscope
-from tumorscope._torchvision import declare_missing_operators
-from tumorscope.phantom import write_phantoms
-from tumorscope.progress import Quiet
+from tumorscope.data.phantom import write_phantoms
+from tumorscope.model.torchvision import declare_missing_operators
+from tumorscope.support.progress import Quiet
 
 # A red build must come from a change; HYPOTHESIS_PROFILE=default looks for new examples.
 settings.register_profile("repeatable", derandomize=True)

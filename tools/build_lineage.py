@@ -6,9 +6,9 @@ The source is the set of Cheng et al., figshare 1512427, CC BY 4.0: 3,064 slices
 import sys
 from pathlib import Path
 
-from tumorscope.layouts import read_manifest
-from tumorscope.lineage.table import dump_table, make_table
-from tumorscope.store import MIDDLE, open_store
+from tumorscope.data.layouts import read_manifest
+from tumorscope.data.store import MIDDLE, open_store
+from tumorscope.grouping.lineage.table import dump_table, make_table
 
 TARGET = Path(__file__).resolve().parent.parent / "src" / "tumorscope" / "lineage" / "cheng.npz"
 

@@ -14,7 +14,7 @@ trap 'rm -rf "$work"' EXIT
 import sys
 from pathlib import Path
 import tumorscope
-from tumorscope.phantom import write_phantoms
+from tumorscope.data.phantom import write_phantoms
 top = Path(sys.argv[1])
 data = write_phantoms(top / "data", patients=3, slices=2)
 tumorscope.train(data=data, overrides=["image_size=32", "epochs=1"], out=top / "run", device="cpu")

@@ -16,15 +16,19 @@ from tumorscope._version import __version__
 from tumorscope.errors import MissingExtra, TumorscopeError
 
 if TYPE_CHECKING:
-    from tumorscope.assess import evaluate
-    from tumorscope.catalogue import fetch_set
-    from tumorscope.convert import Exported, export_run
-    from tumorscope.disputed import review
-    from tumorscope.folds import Folds, train_folds
-    from tumorscope.predict import Predictor
-    from tumorscope.prepare import add_lineage, audit, split
-    from tumorscope.several import Series, compare, train_seeds
-    from tumorscope.walk import Run, demo, train
+    from tumorscope.commands.audit import audit
+    from tumorscope.commands.compare import compare
+    from tumorscope.commands.demo import demo
+    from tumorscope.commands.evaluate import evaluate
+    from tumorscope.commands.export import Exported, export_run
+    from tumorscope.commands.folds import Folds, train_folds
+    from tumorscope.commands.lineage import add_lineage
+    from tumorscope.commands.review import review
+    from tumorscope.commands.seeds import Series, train_seeds
+    from tumorscope.commands.split import split
+    from tumorscope.commands.train import Run, train
+    from tumorscope.data.catalogue import fetch_set
+    from tumorscope.inference.predict import Predictor
 
 __all__ = [
     "Exported",
@@ -49,23 +53,23 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Exported": "tumorscope.convert",
-    "Folds": "tumorscope.folds",
-    "Predictor": "tumorscope.predict",
-    "Run": "tumorscope.walk",
-    "Series": "tumorscope.several",
-    "add_lineage": "tumorscope.prepare",
-    "audit": "tumorscope.prepare",
-    "compare": "tumorscope.several",
-    "demo": "tumorscope.walk",
-    "evaluate": "tumorscope.assess",
-    "export_run": "tumorscope.convert",
-    "fetch_set": "tumorscope.catalogue",
-    "review": "tumorscope.disputed",
-    "split": "tumorscope.prepare",
-    "train": "tumorscope.walk",
-    "train_folds": "tumorscope.folds",
-    "train_seeds": "tumorscope.several",
+    "Exported": "tumorscope.commands.export",
+    "Folds": "tumorscope.commands.folds",
+    "Predictor": "tumorscope.inference.predict",
+    "Run": "tumorscope.commands.train",
+    "Series": "tumorscope.commands.seeds",
+    "add_lineage": "tumorscope.commands.lineage",
+    "audit": "tumorscope.commands.audit",
+    "compare": "tumorscope.commands.compare",
+    "demo": "tumorscope.commands.demo",
+    "evaluate": "tumorscope.commands.evaluate",
+    "export_run": "tumorscope.commands.export",
+    "fetch_set": "tumorscope.data.catalogue",
+    "review": "tumorscope.commands.review",
+    "split": "tumorscope.commands.split",
+    "train": "tumorscope.commands.train",
+    "train_folds": "tumorscope.commands.folds",
+    "train_seeds": "tumorscope.commands.seeds",
 }
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tumorscope.layouts import read_manifest
-from tumorscope.phantom import LESIONS, Head
-from tumorscope.store import MIDDLE, open_store
-from tumorscope.survey import Survey
+from tumorscope.data.layouts import read_manifest
+from tumorscope.data.phantom import LESIONS, Head
+from tumorscope.data.store import MIDDLE, open_store
+from tumorscope.grouping.survey import Survey
 
 Make = Callable[[], Path]
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from tests.checks.conftest import DataFolder
 from tumorscope.checks.control_scores import Controls, control_scores
-from tumorscope.controls import look_up, majority
+from tumorscope.evaluation.controls import look_up, majority
 
 
 def test_look_up_and_majority_by_hand() -> None:

@@ -7,11 +7,12 @@ import pytest
 from PIL import Image
 
 from tests.checks.conftest import DataFolder
-from tumorscope.checks.leaks import LeakCheck, find_leaks
-from tumorscope.layouts import read_manifest
-from tumorscope.phantom import write_phantoms
-from tumorscope.store import MIDDLE, open_store
-from tumorscope.survey import Survey
+from tumorscope.checks.leaks import LeakCheck
+from tumorscope.data.layouts import read_manifest
+from tumorscope.data.phantom import write_phantoms
+from tumorscope.data.store import MIDDLE, open_store
+from tumorscope.grouping.leaks import find_leaks
+from tumorscope.grouping.survey import Survey
 
 
 def test_not_applicable_without_parts(folder: DataFolder) -> None:

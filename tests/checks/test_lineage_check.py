@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from tests.checks.conftest import DataFolder
 from tumorscope.checks.lineage import Lineage
-from tumorscope.lineage.table import Table, make_table
-from tumorscope.survey import Survey
+from tumorscope.grouping.lineage.table import Table, make_table
+from tumorscope.grouping.survey import Survey
 
 
 def test_silent(folder: DataFolder) -> None:

@@ -5,7 +5,7 @@ from PIL import Image
 
 from tests.checks.conftest import DataFolder
 from tumorscope.checks.shortcuts import Shortcuts
-from tumorscope.controls import LARGEST, sample
+from tumorscope.evaluation.controls import LARGEST, sample
 
 
 def noise(seed: int, side: int) -> Image.Image:

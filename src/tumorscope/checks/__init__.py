@@ -12,8 +12,8 @@ from tumorscope.checks.lineage import Lineage
 from tumorscope.checks.odd import OddOnes
 from tumorscope.checks.shortcuts import Shortcuts
 from tumorscope.checks.unreadable import Unreadable
-from tumorscope.progress import Progress
-from tumorscope.survey import Survey
+from tumorscope.grouping.survey import Survey
+from tumorscope.support.progress import Progress
 
 __all__ = ["CHECKS", "Check", "Finding", "run_checks"]
 

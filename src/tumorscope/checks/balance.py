@@ -3,7 +3,7 @@
 from collections import Counter
 
 from tumorscope.checks.base import Check, Finding, found, passed
-from tumorscope.survey import Survey
+from tumorscope.grouping.survey import Survey
 
 RARE = 0.5  # of the share that equal classes would have
 SHIFT = 0.10  # between parts, as a share of the images

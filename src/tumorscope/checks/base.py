@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
-from tumorscope.survey import Survey
-
-Severity = Literal["error", "warning", "note"]
-Status = Literal["found", "passed", "not applicable"]
+from tumorscope.grouping.survey import Survey
+from tumorscope.schema.audit import Severity, Status
 
 
 @dataclass(frozen=True)

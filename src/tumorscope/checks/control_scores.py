@@ -6,7 +6,8 @@ from functools import lru_cache
 import numpy as np
 
 from tumorscope.checks.base import Check, Finding, found, not_applicable, passed
-from tumorscope.controls import (
+from tumorscope.errors import DataError
+from tumorscope.evaluation.controls import (
     LARGEST,
     look_up,
     look_up_folds,
@@ -15,9 +16,8 @@ from tumorscope.controls import (
     pooled,
     random_folds,
 )
-from tumorscope.errors import DataError
-from tumorscope.partition import make_folds
-from tumorscope.survey import Rules, Survey, held_out
+from tumorscope.grouping.partition import make_folds
+from tumorscope.grouping.survey import Rules, Survey, held_out
 
 FOLDS = 5
 CLOSE = 0.05  # a look-up this much better on a split than without leaks shows that the split leaks

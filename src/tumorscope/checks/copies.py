@@ -3,7 +3,7 @@
 import numpy as np
 
 from tumorscope.checks.base import Check, Finding, found, passed, plural
-from tumorscope.survey import Survey
+from tumorscope.grouping.survey import Survey
 
 TURNS = (
     "as it is",

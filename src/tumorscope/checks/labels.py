@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from pathlib import PurePosixPath
 
 from tumorscope.checks.base import Check, Finding, found, passed, plural
-from tumorscope.survey import Survey
+from tumorscope.grouping.survey import Survey
 
 WHOLE = 0.98  # a box with both sides this long marks nothing
 

@@ -1,7 +1,7 @@
 """TS006: slices of a known public set under another name."""
 
 from tumorscope.checks.base import Check, Finding, found, passed, plural
-from tumorscope.survey import Survey
+from tumorscope.grouping.survey import Survey
 
 
 class Lineage(Check):

@@ -3,8 +3,8 @@
 import numpy as np
 
 from tumorscope.checks.base import Check, Finding, found, passed, plural
-from tumorscope.controls import LARGEST
-from tumorscope.survey import Survey
+from tumorscope.evaluation.controls import LARGEST
+from tumorscope.grouping.survey import Survey
 
 BLANK = 3.0  # standard deviation of grey levels, of 255
 TINY = 64  # pixels

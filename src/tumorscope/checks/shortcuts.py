@@ -1,8 +1,8 @@
 """TS009: can the label be told without looking at the brain?"""
 
 from tumorscope.checks.base import Check, Finding, found, not_applicable, passed
-from tumorscope.controls import Probe, background, file_facts, probe, sample
-from tumorscope.survey import Rules, Survey
+from tumorscope.evaluation.controls import Probe, background, file_facts, probe, sample
+from tumorscope.grouping.survey import Rules, Survey
 
 GAIN = 0.10  # over the majority share
 

@@ -1,7 +1,7 @@
 """TS001: files that cannot be decoded, and names that lie about the content."""
 
 from tumorscope.checks.base import Check, Finding, found, passed, plural
-from tumorscope.survey import Survey
+from tumorscope.grouping.survey import Survey
 
 SUFFIXES = {
     "JPEG": ("jpg", "jpeg", "jpe", "jfif"),

@@ -7,7 +7,7 @@ import warnings
 
 import typer
 
-from tumorscope.cli import data, judging, models, use  # noqa: F401  (each adds its verbs)
+from tumorscope.cli import data, evaluation, inference, training  # noqa: F401  (each adds its verbs)
 from tumorscope.cli.app import WALK, app
 from tumorscope.errors import TumorscopeError
 

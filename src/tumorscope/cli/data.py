@@ -26,7 +26,7 @@ def audit(
 ) -> None:
     """Look for leaks, copies, wrong labels and shortcuts before anything is trained."""
     import tumorscope  # noqa: PLC0415
-    from tumorscope.terminal import show, terminal_progress  # noqa: PLC0415
+    from tumorscope.support.terminal import show, terminal_progress  # noqa: PLC0415
 
     if fail_on not in (None, "warning", "error"):
         raise TumorscopeError(f"--fail-on {fail_on}: choose warning or error.")
@@ -61,7 +61,7 @@ def split(
 ) -> None:
     """Divide a data set so that nothing leaks from training into test."""
     import tumorscope  # noqa: PLC0415
-    from tumorscope.terminal import show, show_table, terminal_progress  # noqa: PLC0415
+    from tumorscope.support.terminal import show, show_table, terminal_progress  # noqa: PLC0415
 
     off = {"patients": patients, "lineage": lineage, "copies": copies, "series": series}
     made = tumorscope.split(
@@ -96,7 +96,7 @@ def lineage_add(
 ) -> None:
     """Add a set of your own, so that audits recognise its slices."""
     import tumorscope  # noqa: PLC0415
-    from tumorscope.terminal import show, terminal_progress  # noqa: PLC0415
+    from tumorscope.support.terminal import show, terminal_progress  # noqa: PLC0415
 
     path = tumorscope.add_lineage(name, manifest, progress=terminal_progress(quiet=quiet))
     show(f"Later audits recognise slices of '{name}'. The table: {path}")
@@ -113,8 +113,8 @@ def datasets(context: typer.Context, as_json: AsJson = False) -> None:
     """List the public sets that the recipes were made for."""
     if context.invoked_subcommand is not None:
         return
-    from tumorscope.catalogue import known_sets  # noqa: PLC0415
-    from tumorscope.terminal import show, show_table  # noqa: PLC0415
+    from tumorscope.data.catalogue import known_sets  # noqa: PLC0415
+    from tumorscope.support.terminal import show, show_table  # noqa: PLC0415
 
     known = known_sets()
     if as_json:
@@ -139,7 +139,7 @@ def datasets_fetch(
 ) -> None:
     """Bring a set into the user's cache with kagglehub."""
     import tumorscope  # noqa: PLC0415
-    from tumorscope.terminal import show  # noqa: PLC0415
+    from tumorscope.support.terminal import show  # noqa: PLC0415
 
     folder = tumorscope.fetch_set(name)
     show(f"{folder}\n\nLook at it first:  tumorscope audit {folder}")

@@ -3,15 +3,15 @@
 from textwrap import fill
 from typing import TYPE_CHECKING
 
-from tumorscope.terminal import show, show_table
+from tumorscope.support.terminal import show, show_table
 
 if TYPE_CHECKING:
-    from tumorscope.bundle import Scored
-    from tumorscope.convert import Exported
-    from tumorscope.folds import Folds
-    from tumorscope.results import Headline, Results, Score
-    from tumorscope.several import Series
-    from tumorscope.walk import Run
+    from tumorscope.commands.export import Exported
+    from tumorscope.commands.folds import Folds
+    from tumorscope.commands.seeds import Series
+    from tumorscope.commands.train import Run
+    from tumorscope.schema.card import Scored
+    from tumorscope.schema.results import Headline, Results, Score
 
 CONTROLS = (
     ("majority", "most frequent class"),

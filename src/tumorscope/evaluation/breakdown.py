@@ -7,10 +7,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorscope.data.store import Store
 from tumorscope.errors import UsageError
 from tumorscope.evaluation.scores import Cases, score_cases, share_score
-from tumorscope.results import Confused, PatientScores, Subgroup
-from tumorscope.store import Store
+from tumorscope.schema.results import Confused, PatientScores, Subgroup
 
 MOST_VALUES = 8  # of a column that are told apart; the rest is put together
 ALWAYS = ("plane", "source")  # columns of a manifest that are looked at without being asked for

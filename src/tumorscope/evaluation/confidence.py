@@ -4,13 +4,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from tumorscope import metrics
-from tumorscope.bundle import Calibrated
-from tumorscope.calibration import calibration_gaps, gaps_of, tempered, weighted_mean
-from tumorscope.conformal import label_sets
 from tumorscope.evaluation.scores import Cases, brier_score, log_loss, make_score, share_score
-from tumorscope.metrics import Values
-from tumorscope.results import (
+from tumorscope.metrics import scores as metrics
+from tumorscope.metrics.calibration import calibration_gaps, gaps_of, tempered, weighted_mean
+from tumorscope.metrics.conformal import label_sets
+from tumorscope.metrics.intervals import interval
+from tumorscope.metrics.scores import Values
+from tumorscope.schema.card import Calibrated
+from tumorscope.schema.results import (
     Bin,
     Calibration,
     Reliability,
@@ -19,7 +20,6 @@ from tumorscope.results import (
     SetCoverage,
     Sets,
 )
-from tumorscope.spread import interval
 
 POINTS = 100  # of the risk-coverage curve
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope._version import __version__
+from tumorscope.data.store import Store, batches, class_numbers
 from tumorscope.errors import UsageError
 from tumorscope.evaluation.breakdown import (
     count_confused,
@@ -19,29 +20,12 @@ from tumorscope.evaluation.headline import control_answers, score_headline
 from tumorscope.evaluation.robustness import strain
 from tumorscope.evaluation.scores import Cases, log_loss, share_score
 from tumorscope.evaluation.summary import explanations, judged_by, summarize, weaknesses
-from tumorscope.predict import BATCH, Predictor
-from tumorscope.progress import Progress
+from tumorscope.grouping.origins import Known
+from tumorscope.inference.predict import BATCH, Predictor
+from tumorscope.metrics.intervals import wilson
 from tumorscope.records import PARTS, Part, Partition
-from tumorscope.results import ImageCounts, PartScores, Results, Score, SplitNote
-from tumorscope.spread import wilson
-from tumorscope.store import Store, batches
-
-
-@dataclass(frozen=True)
-class Known:
-    """What else is known of the images of a data set, one entry a row.
-
-    Attributes:
-        leaking: which test images are not new to training or validation, as far as known.
-        patients: whom each image belongs to; None where that is not known.
-        sources: the known public set that each is a slice of.
-        doubtful: which have another label there than here.
-    """
-
-    leaking: NDArray[np.bool_]
-    patients: Sequence[str | None]
-    sources: Sequence[str]
-    doubtful: NDArray[np.bool_]
+from tumorscope.schema.results import ImageCounts, PartScores, Results, Score, SplitNote
+from tumorscope.support.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -100,13 +84,6 @@ class Evaluation:
         """The most probable class number of each row."""
         numbers: NDArray[np.intp] = self.probabilities.argmax(axis=1)
         return numbers
-
-
-def class_numbers(store: Store, classes: Sequence[str] = ()) -> NDArray[np.intp]:
-    """Return the class number of each row: the place of its label among the class names."""
-    names = classes or store.manifest.classes
-    place = {name: number for number, name in enumerate(names)}
-    return np.array([place[row.label] for row in store.manifest.rows], dtype=np.intp)
 
 
 def evaluate_store(

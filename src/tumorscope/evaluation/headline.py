@@ -6,7 +6,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.controls import (
+from tumorscope.data.store import Store
+from tumorscope.evaluation.controls import (
     LARGEST,
     file_facts,
     file_facts_answers,
@@ -14,10 +15,9 @@ from tumorscope.controls import (
     look_up_prints,
 )
 from tumorscope.evaluation.scores import Cases, make_score, score_cases, share_score
-from tumorscope.metrics import Classes
-from tumorscope.results import Controls, Headline, Score
-from tumorscope.spread import paired_gain
-from tumorscope.store import Store
+from tumorscope.metrics.intervals import paired_gain
+from tumorscope.metrics.scores import Classes
+from tumorscope.schema.results import Controls, Headline, Score
 
 Answers = Mapping[str, Classes]
 CONTROL_NAMES = {

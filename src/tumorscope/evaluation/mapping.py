@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.bundle import Calibrated, Card
 from tumorscope.errors import UsageError
-from tumorscope.labels import canonical, same_class
-from tumorscope.predict import Predictor
+from tumorscope.inference.predict import Predictor
+from tumorscope.schema.card import Calibrated, Card
+from tumorscope.schema.labels import canonical, same_class
 
 TUMOURS = ("glioma", "meningioma", "pituitary")  # that a set may put together as "tumour"
 

@@ -3,12 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.corruptions import CHANGES
+from tumorscope.data.store import Store, batches
+from tumorscope.evaluation.corruptions import CHANGES
 from tumorscope.evaluation.scores import Cases, share_score
-from tumorscope.predict import BATCH, Predictor
-from tumorscope.progress import Progress
-from tumorscope.results import Strained
-from tumorscope.store import Store, batches
+from tumorscope.inference.predict import BATCH, Predictor
+from tumorscope.schema.results import Strained
+from tumorscope.support.progress import Progress
 
 
 def strain(

@@ -4,7 +4,7 @@ import numpy as np
 
 from tumorscope.evaluation.headline import CONTROL_NAMES
 from tumorscope.evaluation.scores import Cases
-from tumorscope.results import Headline, Score, Scores
+from tumorscope.schema.results import Headline, Score, Scores
 
 FEW_GROUPS = 12
 FEW_WRONG = 10  # groups with a mistake; with fewer, 95 % intervals cover the truth too seldom

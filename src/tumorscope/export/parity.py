@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 
 from tumorscope.errors import TumorscopeError
-from tumorscope.metrics import Probabilities
+from tumorscope.metrics.scores import Probabilities
 
 TOLERANCE = 1e-4  # float32 sums in another order
 CLEAR = 0.02  # half precision may change the class of no image whose two best are further apart

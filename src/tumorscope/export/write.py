@@ -14,31 +14,22 @@ from safetensors.torch import save
 from torch import nn
 
 from tumorscope._version import __version__
-from tumorscope.bundle import (
-    GATE,
-    GRAPH,
-    WEIGHTS,
-    Calibrated,
-    Card,
-    Gated,
-    Preprocessing,
-    Provenance,
-    write_bundle,
-)
-from tumorscope.calibration import fit_temperature, tempered
-from tumorscope.conformal import ERROR_RATE, class_thresholds
+from tumorscope.data.read import read_image
+from tumorscope.data.resize import resize
+from tumorscope.data.store import Store, batches
 from tumorscope.export.graph import make_graph
 from tumorscope.export.parity import TOLERANCE, agreement, check_single, open_onnx
-from tumorscope.gate import Gate, Views, fit_gate
-from tumorscope.labels import canonical
+from tumorscope.inference.bundle import GATE, GRAPH, WEIGHTS, write_bundle
+from tumorscope.metrics.calibration import fit_temperature, tempered
+from tumorscope.metrics.conformal import ERROR_RATE, class_thresholds
 from tumorscope.model import Classifier
 from tumorscope.model.deployed import Deployed, GateLayer, Look, Network, Preprocess
+from tumorscope.model.gate import Gate, Views, fit_gate
 from tumorscope.model.weights import weights_digest
-from tumorscope.read import read_image
-from tumorscope.recipe import Recipe
 from tumorscope.records import PARTS, Partition
-from tumorscope.store import Store, batches
-from tumorscope.transforms import resize
+from tumorscope.schema.card import Calibrated, Card, Gated, Preprocessing, Provenance
+from tumorscope.schema.labels import canonical
+from tumorscope.schema.recipe import Recipe
 
 EXAMPLES = 64  # real images on which an exported graph must agree with the model
 FILES = 8  # of them read again in their own size, for the resize in the graph

@@ -1,6 +1,6 @@
 """Networks as plain modules: grey levels in, logits out."""
 
-from tumorscope.model.build import build_classifier, build_trunk, check_stages
+from tumorscope.model.backbones import build_classifier, build_trunk, check_stages
 from tumorscope.model.classifier import Classifier
 from tumorscope.model.split import Halves, split_trunk
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from tumorscope.errors import RecipeError
-from tumorscope.model.attention import AttentionPool
-from tumorscope.recipe import Recipe
+from tumorscope.model.heads import AttentionPool
+from tumorscope.schema.recipe import Recipe
 
 GREY_LEVELS = 255.0
 ALL, HEAD, LAST_BLOCK = "all", "head", "last_block"

@@ -3,14 +3,14 @@
 import torch
 from torch import Tensor, nn
 
-from tumorscope.gate import FLOOR, LEVEL_STEPS, NEIGHBOUR_STEPS, SMALL, Familiar, Gate
-from tumorscope.metrics import TINY
+from tumorscope.data.resize import LEVELS, STEPS, filter_weights
+from tumorscope.metrics.scores import TINY
 from tumorscope.model.classifier import GREY_LEVELS, Classifier
-from tumorscope.transforms import LEVELS, STEPS, filter_weights
+from tumorscope.model.gate import FLOOR, LEVEL_STEPS, NEIGHBOUR_STEPS, SMALL, Familiar, Gate
 
 
 class Preprocess(nn.Module):
-    """The resize of `tumorscope.transforms`, to the same bits, as a graph can hold it.
+    """The resize of `tumorscope.data.resize`, to the same bits, as a graph can hold it.
 
     Weights are made from the input's shape by whole numbers. Their one division is done in floats,
     which is all that some runtimes have, and then put right. Slices that have the size already pass
@@ -39,7 +39,7 @@ class Preprocess(nn.Module):
         return torch.round(rows @ self.weights(taken.shape[2]).T)
 
     def weights(self, source: int) -> Tensor:
-        """Return what `tumorscope.transforms.filter_weights` does, shape (size, source)."""
+        """Return what `tumorscope.data.resize.filter_weights` does, shape (size, source)."""
         places = (2 * torch.arange(source, dtype=torch.int64) + 1) * self.size
         centres = (2 * torch.arange(self.size, dtype=torch.int64) + 1) * source
         reach = 2 * torch.sym_max(source, self.size)  # type: ignore[no-untyped-call]

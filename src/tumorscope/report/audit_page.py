@@ -12,9 +12,9 @@ from PIL import Image
 
 from tumorscope._version import __version__
 from tumorscope.checks import Finding
-from tumorscope.checks.summary import Audit
-from tumorscope.files import write_text
-from tumorscope.store import THUMBNAIL, Store
+from tumorscope.data.store import THUMBNAIL, Store
+from tumorscope.schema.audit import Audit
+from tumorscope.support.files import write_text
 
 TEMPLATE = files("tumorscope") / "report" / "audit.html.j2"
 MOST_ROWS, MOST_IMAGES, COLUMNS = 100, 48, 12

@@ -9,13 +9,13 @@ import seaborn as sns
 import torch
 from matplotlib.figure import Figure
 
-from tumorscope.augment import augment, augment_boxes, draw_uniforms
-from tumorscope.partition import class_counts
-from tumorscope.recipe import Recipe
+from tumorscope.data.store import Facts, Store
+from tumorscope.grouping.partition import class_counts
+from tumorscope.model.augmentation import augment, augment_boxes, draw_uniforms
 from tumorscope.records import Partition
 from tumorscope.report import figures
 from tumorscope.report.tiles import Tile, draw_rows
-from tumorscope.store import Facts, Store
+from tumorscope.schema.recipe import Recipe
 
 COLOURED = 8  # grey levels between channels, beyond what JPEG does to a grey image
 KINDS = ("one channel", "three equal channels", "colour")

@@ -16,9 +16,9 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
-from tumorscope.files import write_bytes
 from tumorscope.records import PARTS, Part
 from tumorscope.report.tiles import BOX, Tile, box_corners
+from tumorscope.support.files import write_bytes
 
 PALETTE = sns.color_palette("colorblind")
 PART_COLOURS = dict(zip(PARTS, (PALETTE[0], PALETTE[1], PALETTE[2]), strict=True))

@@ -9,7 +9,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from tumorscope.report.figures import PALETTE, STYLE, empty_figure
-from tumorscope.results import Calibration, Headline, Results, Score, Selection, Strained, Subgroup
+from tumorscope.schema.results import (
+    Calibration,
+    Headline,
+    Results,
+    Score,
+    Selection,
+    Strained,
+    Subgroup,
+)
 
 MODEL, CONTROL = PALETTE[0], PALETTE[1]
 CONTROL_LABELS = {

@@ -12,11 +12,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tumorscope._version import __version__
-from tumorscope.bundle import Card
+from tumorscope.data.store import Store
 from tumorscope.evaluation import Evaluation
 from tumorscope.evaluation.summary import judged_by, percent, points
-from tumorscope.files import write_text
-from tumorscope.recipe import Recipe, dump_recipe
 from tumorscope.records import Partition
 from tumorscope.report import figures
 from tumorscope.report.exploration import exploration_figures
@@ -28,8 +26,10 @@ from tumorscope.report.tiles import (
     sample_tiles,
     worst_mistakes,
 )
-from tumorscope.results import Score
-from tumorscope.store import Store
+from tumorscope.schema.card import Card
+from tumorscope.schema.recipe import Recipe, dump_recipe
+from tumorscope.schema.results import Score
+from tumorscope.support.files import write_text
 
 TEMPLATE = files("tumorscope") / "report" / "report.html.j2"
 SUMMED_UP = (

@@ -8,11 +8,11 @@ from typing import Any
 
 import yaml
 
-from tumorscope.bundle import Card
 from tumorscope.evaluation.headline import CONTROL_NAMES
 from tumorscope.evaluation.summary import percent
-from tumorscope.files import write_text
-from tumorscope.results import Results
+from tumorscope.schema.card import Card
+from tumorscope.schema.results import Results
+from tumorscope.support.files import write_text
 
 EVIDENCE = files("tumorscope") / "report" / "evidence.yaml"
 TO_SUPPLY = "To be supplied by the authors."

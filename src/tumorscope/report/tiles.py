@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from tumorscope.data.store import Store
 from tumorscope.evaluation import Evaluation
 from tumorscope.records import Box
-from tumorscope.store import Store
 
 SHOWN = 12  # images of a kind
 BOX = "#ece133"  # yellow of the colour-blind palette, on grey

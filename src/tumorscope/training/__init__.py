@@ -1,6 +1,6 @@
 """Training: the only importer of Lightning."""
 
-from tumorscope._torchvision import declare_missing_operators
+from tumorscope.model.torchvision import declare_missing_operators
 
 declare_missing_operators()  # torchmetrics, which Lightning imports, imports torchvision
 

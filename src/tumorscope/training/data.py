@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from tumorscope.recipe import Recipe
+from tumorscope.data.store import CHUNK, Store, batches
 from tumorscope.records import Partition
-from tumorscope.store import CHUNK, Store, batches
+from tumorscope.schema.recipe import Recipe
 from tumorscope.training import processes
 
 ORDER = 1  # keeps the draws for the order apart from others of the same seed and epoch

@@ -3,7 +3,7 @@
 import torch
 
 from tumorscope.errors import UsageError
-from tumorscope.recipe import Recipe
+from tumorscope.schema.recipe import Recipe
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 

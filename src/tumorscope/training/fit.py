@@ -15,12 +15,12 @@ from lightning.pytorch.loggers import Logger
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 
+from tumorscope.data.store import Store
 from tumorscope.errors import Interrupted, OutOfMemory
 from tumorscope.model import Classifier
-from tumorscope.progress import Progress, Task
-from tumorscope.recipe import Recipe
 from tumorscope.records import Partition
-from tumorscope.store import Store
+from tumorscope.schema.recipe import Recipe
+from tumorscope.support.progress import Progress, Task
 from tumorscope.training import processes
 from tumorscope.training.data import Slices
 from tumorscope.training.device import settle_precision

@@ -4,7 +4,7 @@ from typing import Any
 
 import lightning.pytorch as lightning
 
-from tumorscope.progress import Task
+from tumorscope.support.progress import Task
 from tumorscope.training import processes
 from tumorscope.training.data import Batch
 from tumorscope.training.keep import Keeper

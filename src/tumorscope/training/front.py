@@ -12,10 +12,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tumorscope.augment import augment, draw_uniforms
 from tumorscope.model import Classifier, Halves, split_trunk
-from tumorscope.progress import Progress
-from tumorscope.recipe import Recipe, Stage
+from tumorscope.model.augmentation import augment, draw_uniforms
+from tumorscope.schema.recipe import Recipe, Stage
+from tumorscope.support.progress import Progress
 from tumorscope.training import processes
 from tumorscope.training.data import Slices
 from tumorscope.training.runtime import fastest_front

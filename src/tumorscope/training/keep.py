@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save
 
 from tumorscope.errors import DataError
-from tumorscope.files import replacing, write_bytes, write_csv
+from tumorscope.support.files import replacing, write_bytes, write_csv
 from tumorscope.training import processes
 from tumorscope.training.schedule import has_stalled
 from tumorscope.training.task import Classification

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from tumorscope._openvino import has_openvino, import_openvino
-from tumorscope.progress import Progress
-from tumorscope.recipe import Recipe
+from tumorscope.schema.recipe import Recipe
+from tumorscope.support.openvino import has_openvino, import_openvino
+from tumorscope.support.progress import Progress
 from tumorscope.training.device import autocast
 
 Front = Callable[[Tensor], Tensor]

@@ -10,7 +10,7 @@ import torch
 from torch.optim import SGD
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from tumorscope.recipe import Stage
+from tumorscope.schema.recipe import Stage
 
 RISE = 0.3  # share of a one-cycle schedule in which the rate rises
 START = 0.04  # of its largest rate

@@ -14,11 +14,11 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
-from tumorscope.augment import augment, augment_boxes, draw_uniforms
 from tumorscope.model import Classifier, Halves, split_trunk
-from tumorscope.model.attention import AttentionPool, attention_losses, box_coverage
-from tumorscope.recipe import Recipe, Stage
+from tumorscope.model.augmentation import augment, augment_boxes, draw_uniforms
+from tumorscope.model.heads import AttentionPool, attention_losses, box_coverage
 from tumorscope.records import Box
+from tumorscope.schema.recipe import Recipe, Stage
 from tumorscope.training import processes
 from tumorscope.training.data import Batch
 from tumorscope.training.front import FrontOutputs, view_uniforms

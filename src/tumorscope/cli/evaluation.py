@@ -1,0 +1,148 @@
+"""Verbs that judge models: evaluate, review, compare."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tumorscope.cli.app import app
+from tumorscope.cli.options import AsJson, Debug, Quietly, pairs
+
+if TYPE_CHECKING:
+    from tumorscope.schema.comparison import Pair
+
+REVIEWED = 20  # rows that are shown
+
+
+@app.command()
+def evaluate(
+    run: Annotated[str, typer.Argument(help="The folder of a training.")],
+    data: Annotated[
+        str | None,
+        typer.Option(help="Another data set to test on, or where its own is now."),
+    ] = None,
+    classes: Annotated[
+        list[str] | None,
+        typer.Option(metavar="MODEL=SET", help="For another set, which class is which."),
+    ] = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN", help="Also by this column of the manifest."),
+    ] = None,
+    prevalence: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CLASS=SHARE", help="For predictive values where it is used."),
+    ] = None,
+    robustness: Annotated[
+        bool, typer.Option("--robustness", help="Also on changed images (40 times the work).")
+    ] = False,
+    quiet: Quietly = False,
+    as_json: AsJson = False,
+    debug: Debug = False,  # noqa: ARG001 (its callback does the work)
+) -> None:
+    """Score a training again from its bundle, on its test part or on other data."""
+    import tumorscope  # noqa: PLC0415
+    from tumorscope.cli.show import show_results  # noqa: PLC0415
+    from tumorscope.support.terminal import show, terminal_progress  # noqa: PLC0415
+
+    results = tumorscope.evaluate(
+        run=run,
+        data=data,
+        classes=pairs(classes, "--classes"),
+        by=by or (),
+        prevalence={k: _share(v) for k, v in pairs(prevalence, "--prevalence").items()},
+        robustness=robustness,
+        progress=terminal_progress(quiet=quiet),
+    )
+    if as_json:
+        show(results.model_dump_json(indent=2))
+        return
+    show_results(results)
+    place = Path(run)
+    if results.split.method == "external" and data is not None:
+        place = place / "external" / Path(data).resolve().stem
+    show(f"\nReport:  {place / 'report.html'}")
+
+
+def _share(text: str) -> float:
+    from tumorscope.errors import UsageError  # noqa: PLC0415
+
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(f"--prevalence takes shares such as 0.3, not '{text}'.") from None
+
+
+@app.command()
+def review(
+    run: Annotated[str, typer.Argument(help="A folder of 'train --folds', or of one training.")],
+    quiet: Quietly = False,
+    as_json: AsJson = False,
+    debug: Debug = False,  # noqa: ARG001 (its callback does the work)
+) -> None:
+    """List the images whose label someone should look at again."""
+    import tumorscope  # noqa: PLC0415
+    from tumorscope.support.terminal import show, show_table, terminal_progress  # noqa: PLC0415
+
+    found = tumorscope.review(run=run, progress=terminal_progress(quiet=quiet))
+    if as_json:
+        show(json.dumps([asdict(row) for row in found.rows], indent=2, ensure_ascii=False))
+        return
+    show_table(
+        ("", "image", "label", "model says", "quality"),
+        [
+            (str(n), row.image, row.label, row.suggested, f"{row.quality:.3f}")
+            for n, row in enumerate(found.rows[:REVIEWED], 1)
+        ],
+    )
+    disputed = sum(row.disputed for row in found.rows)
+    show(f"\n{disputed} of {len(found.rows)} labels are disputed.")
+    if not found.out_of_fold:
+        show("Test images of one training only: 'tumorscope train --folds 5' judges every image.")
+    show(f"\nAll:      {found.table}\nPicture:  {found.sheet}")
+
+
+@app.command()
+def compare(
+    runs: Annotated[list[str], typer.Argument(help="Folders of finished trainings.")],
+    out: Annotated[str, typer.Option(help="The figure to write.")] = "comparison.png",
+    as_json: AsJson = False,
+    debug: Debug = False,  # noqa: ARG001 (its callback does the work)
+) -> None:
+    """Put trainings side by side: scores, paired tests, curves in one figure."""
+    import tumorscope  # noqa: PLC0415
+    from tumorscope.cli.show import percent, with_interval  # noqa: PLC0415
+    from tumorscope.support.terminal import show, show_table  # noqa: PLC0415
+
+    made = tumorscope.compare(runs=runs, out=out)
+    if as_json:
+        show(made.numbers.model_dump_json(indent=2))
+        return
+    rows = [
+        (
+            str(n),
+            *map(with_interval, (run.accuracy, run.balanced_accuracy, run.macro_f1)),
+            percent(run.majority),
+        )
+        for n, run in enumerate(made.numbers.runs, 1)
+    ]
+    show_table(("run", "accuracy", "balanced accuracy", "macro F1", "majority"), rows)
+    show("In brackets 95 % intervals over groups; majority: always the most frequent class.")
+    for number, run in enumerate(made.numbers.runs, 1):
+        leaks = f"; {run.leaks} test images are not new to it" if run.leaks else ""
+        show(f"{number}: {run.recipe} on {run.images} images, {run.run}{leaks}")
+    show()
+    place = {run.run: number for number, run in enumerate(made.numbers.runs, 1)}
+    for pair in made.numbers.pairs:
+        show(f"{place[pair.second]} against {place[pair.first]}: {_pair_sentence(pair)}")
+    show(f"\nCurves:  {made.figure}")
+
+
+def _pair_sentence(pair: "Pair") -> str:
+    if pair.gain is None or pair.p_value is None:
+        return "they were tested on no image in common."
+    ends = f" ({pair.low:+.1%} to {pair.high:+.1%})" if pair.low is not None else ""
+    chance = "p < 0.001" if pair.p_value < 0.001 else f"p = {pair.p_value:.3f}"
+    return f"{pair.gain:+.1%}{ends} accuracy on {pair.images} images, McNemar {chance}."

@@ -1,0 +1,242 @@
+"""Verbs that use a model: predict, export."""
+
+import csv
+import sys
+from collections.abc import Iterator
+from enum import StrEnum
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from tumorscope.cli.app import app
+from tumorscope.cli.options import AsJson, Debug, Quietly
+from tumorscope.errors import MissingExtra, TumorscopeError, UsageError
+
+if TYPE_CHECKING:
+    from tumorscope.inference.archive import Runner, Scored
+    from tumorscope.inference.bundle import Runtime
+    from tumorscope.inference.predict import Predictor
+    from tumorscope.records import Prediction
+
+
+NAME_WIDTH = 28  # of a file in a table that a person reads
+
+
+class Format(StrEnum):
+    """How answers are printed."""
+
+    table = "table"
+    jsonl = "jsonl"
+    csv = "csv"
+
+
+class Engine(StrEnum):
+    """Where an archive is scored."""
+
+    local = "local"
+    ray = "ray"
+
+
+class RuntimeName(StrEnum):
+    """What runs the model."""
+
+    onnx = "onnx"
+    openvino = "openvino"
+    pytorch = "pytorch"
+
+
+@app.command()
+def predict(
+    bundle: Annotated[str, typer.Argument(help="A run, its bundle, or the zip of it.")],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(help="Files, folders, patterns, or - for a list on standard input."),
+    ],
+    answers: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.table,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write to this .jsonl or .csv, and go on where a stopped call was.",
+            show_default="standard output",
+        ),
+    ] = None,
+    runtime: Annotated[
+        RuntimeName | None,
+        typer.Option(help="What runs the model.", show_default="the bundle's own"),
+    ] = None,
+    engine: Annotated[Engine, typer.Option(help="Where to score; ray needs --out.")] = Engine.local,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="How many work at once.", show_default="all cores")
+    ] = None,
+    quiet: Quietly = False,
+    as_json: AsJson = False,
+    debug: Debug = False,  # noqa: ARG001 (its callback does the work)
+) -> None:
+    """Classify images: class, probabilities, and whether to answer at all."""
+    from tumorscope.inference.archive import Scored, score_archive  # noqa: PLC0415
+    from tumorscope.inference.inputs import list_inputs  # noqa: PLC0415
+    from tumorscope.inference.predict import Predictor  # noqa: PLC0415
+    from tumorscope.support.terminal import terminal_progress  # noqa: PLC0415
+
+    names = list_inputs(inputs, sys.stdin)
+    progress = terminal_progress(quiet=quiet)
+    chosen = cast("Runtime | None", runtime)
+    if out is not None:
+        scored = score_archive(
+            bundle,
+            names,
+            out,
+            runtime=chosen,
+            workers=workers,
+            run=_on_ray() if engine is Engine.ray else None,
+            progress=progress,
+        )
+    elif engine is Engine.ray:
+        raise UsageError("--engine ray writes to a file: say which with --out FILE.jsonl.")
+    else:
+        scored = Scored()
+        predictor = Predictor.load(bundle, runtime=chosen, threads=1)
+        told = _counted(predictor.predict(names, workers=workers), scored)
+        _PRINTERS[Format.jsonl if as_json else answers](told, predictor)
+    _conclude(scored, inputs, out)
+
+
+def _on_ray() -> "Runner":
+    """Return what answers an archive on Ray.
+
+    Raises:
+        MissingExtra: Ray is not installed.
+    """
+    if find_spec("ray") is None:
+        raise MissingExtra("--engine ray", "ray")
+    from tumorscope.inference.ray import run_on_ray  # noqa: PLC0415 (an extra)
+
+    return run_on_ray
+
+
+def _counted(answers: "Iterator[Prediction]", scored: "Scored") -> "Iterator[Prediction]":
+    for answer in answers:
+        scored.count(answer)
+        yield answer
+
+
+def _conclude(scored: "Scored", inputs: list[str], out: Path | None) -> None:
+    """Say on standard error what was refused or failed, and end with the code that says so."""
+    if not scored.inputs:
+        if out is not None:
+            out.unlink()
+        raise TumorscopeError(f"There are no files in {', '.join(inputs)}: give images.")
+    if out is not None:
+        typer.echo(f"{scored.inputs} answers: {out}", err=True)
+    if scored.refused:
+        what = "input is" if scored.refused == 1 else "inputs are"
+        typer.echo(f"{scored.refused} {what} no slice like those of training: refused.", err=True)
+    if scored.failed:
+        typer.echo(f"{scored.failed} of {scored.inputs} files could not be read.", err=True)
+        raise typer.Exit(1)
+
+
+def _print_table(answers: "Iterator[Prediction]", predictor: "Predictor") -> None:  # noqa: ARG001 (printers are called alike)
+    from tumorscope.support.terminal import show_table  # noqa: PLC0415
+
+    rows = [_answer_row(answer) for answer in answers]
+    if sys.stdout.isatty():
+        rows = [(_tail(name), *rest) for name, *rest in rows]
+    if rows:
+        show_table(("input", "class", "probability", "note"), rows)
+
+
+def _tail(name: str) -> str:
+    """Return the end of a long name, which tells files apart."""
+    return name if len(name) <= NAME_WIDTH else f"…{name[1 - NAME_WIDTH :]}"
+
+
+def _answer_row(answer: "Prediction") -> tuple[str, ...]:
+    if answer.error is not None:
+        return (answer.input, "error", "", answer.error)
+    if not answer.accepted:
+        return (answer.input, "refused", "", answer.reason)
+    others = [name for name in answer.set or () if name != answer.label]
+    note = f"or {', '.join(others)}" if others else ""
+    if answer.set == ():
+        note = "unlike any class"
+    return (answer.input, answer.label, f"{answer.probabilities[answer.label]:.3f}", note)
+
+
+def _print_lines(answers: "Iterator[Prediction]", predictor: "Predictor") -> None:  # noqa: ARG001 (printers are called alike)
+    from tumorscope.inference.archive import as_json  # noqa: PLC0415
+    from tumorscope.support.terminal import show  # noqa: PLC0415
+
+    for answer in answers:
+        show(as_json(answer))
+
+
+def _print_csv(answers: "Iterator[Prediction]", predictor: "Predictor") -> None:
+    from tumorscope.inference.archive import csv_header, csv_row  # noqa: PLC0415
+
+    classes = predictor.card.classes
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(csv_header(classes))
+    for answer in answers:
+        writer.writerow(csv_row(answer, classes))
+
+
+_PRINTERS = {Format.table: _print_table, Format.jsonl: _print_lines, Format.csv: _print_csv}
+
+
+class Target(StrEnum):
+    """For which runtime a model is exported."""
+
+    onnx = "onnx"
+    openvino = "openvino"
+
+
+class PrecisionName(StrEnum):
+    """In which numbers."""
+
+    fp32 = "fp32"
+    fp16 = "fp16"
+    int8 = "int8"
+
+
+@app.command()
+def export(
+    run: Annotated[str, typer.Argument(help="The folder of a training.")],
+    to: Annotated[Target, typer.Option(help="For which runtime.")] = Target.onnx,
+    precision: Annotated[
+        PrecisionName, typer.Option(help="fp16: half the size. int8: faster.")
+    ] = PrecisionName.fp32,
+    data: Annotated[
+        str | None, typer.Option(help="Where the run's data is now.", show_default="where it was")
+    ] = None,
+    out: Annotated[
+        str | None,
+        typer.Option(help="The bundle's folder.", show_default="RUN/exports/<to>-<precision>"),
+    ] = None,
+    licence: Annotated[
+        str | None, typer.Option(help="Under which the model may be used.", show_default="not said")
+    ] = None,
+    quiet: Quietly = False,
+    as_json: AsJson = False,
+    debug: Debug = False,  # noqa: ARG001 (its callback does the work)
+) -> None:
+    """Write a run's model for a runtime, held against the original first."""
+    import tumorscope  # noqa: PLC0415
+    from tumorscope.cli.show import show_export  # noqa: PLC0415
+    from tumorscope.support.terminal import show, terminal_progress  # noqa: PLC0415
+
+    exported = tumorscope.export_run(
+        run=run,
+        to=cast("Any", to.value),
+        precision=cast("Any", precision.value),
+        data=data,
+        out=out,
+        licence=licence,
+        progress=terminal_progress(quiet=quiet),
+    )
+    if as_json:
+        show(exported.card.model_dump_json(indent=2))
+    else:
+        show_export(exported)

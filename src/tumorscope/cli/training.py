@@ -1,0 +1,164 @@
+"""Verbs that make models: demo, train, recipes."""
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tumorscope.cli.app import app
+from tumorscope.cli.options import AsJson, Data, Debug, KeepTest, Quietly
+from tumorscope.errors import UsageError
+
+if TYPE_CHECKING:
+    from tumorscope.commands.train import Options
+
+
+@app.command()
+def demo(
+    out: Annotated[
+        str | None, typer.Option(help="Where to work.", show_default="runs/demo-<n>")
+    ] = None,
+    quiet: Quietly = False,
+    debug: Debug = False,  # noqa: ARG001 (its callback does the work)
+) -> None:
+    """Draw synthetic slices, train on them and write a report (under two minutes)."""
+    import tumorscope  # noqa: PLC0415
+    from tumorscope.cli.show import show_run  # noqa: PLC0415
+    from tumorscope.support.terminal import show, terminal_progress  # noqa: PLC0415
+
+    run = tumorscope.demo(out=out, progress=terminal_progress(quiet=quiet))
+    show_run(run)
+    show()
+    show("These are synthetic slices: the score says nothing about real ones.")
+    show("On your own data:  tumorscope train FOLDER")
+
+
+@app.command()
+def train(
+    data: Data,
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FIELD=VALUE]...", help="Fields of the recipe to change."),
+    ] = None,
+    recipe: Annotated[str, typer.Option(help="A recipe's name, or a YAML file.")] = "resnet18",
+    out: Annotated[
+        str | None,
+        typer.Option(help="The run's folder.", show_default="runs/<data>-<recipe>-<n>"),
+    ] = None,
+    partition: Annotated[
+        str | None,
+        typer.Option(help="A file of 'tumorscope split'.", show_default="drawn by group"),
+    ] = None,
+    keep_test: KeepTest = False,
+    published_split: Annotated[
+        bool, typer.Option("--published-split", help="Use the published split, leaks and all.")
+    ] = False,
+    test_fold: Annotated[int | None, typer.Option(help="The fold to test on.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    devices: Annotated[
+        int, typer.Option(min=1, help="Processes that train together, on each machine.")
+    ] = 1,
+    nodes: Annotated[int, typer.Option(min=1, help="Machines, each with torchrun.")] = 1,
+    logger: Annotated[
+        list[str] | None,
+        typer.Option(help="Beside metrics.csv: tensorboard, mlflow.", show_default="none"),
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option(help="Train so many, from --seed on.", show_default="1")
+    ] = None,
+    folds: Annotated[
+        int | None, typer.Option(help="Cross-validate on so many folds.", show_default="none")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Where all randomness comes from.")] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at the first file that cannot be read.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace the run that is in --out.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run that was stopped.")
+    ] = False,
+    quiet: Quietly = False,
+    as_json: AsJson = False,
+    debug: Debug = False,  # noqa: ARG001 (its callback does the work)
+) -> None:
+    """Train a classifier and go all the way to its report."""
+    import tumorscope  # noqa: PLC0415
+    from tumorscope.cli.show import show_folds, show_run, show_series  # noqa: PLC0415
+    from tumorscope.support.terminal import show, terminal_progress  # noqa: PLC0415
+
+    several = seeds is not None or folds is not None
+    if devices > 1 and nodes == 1 and "WORLD_SIZE" not in os.environ and not several:
+        _launch(devices)
+    leads = os.environ.get("RANK", "0") == "0"
+    overrides = [*(settings or []), *([] if seed is None else [f"seed={seed}"])]
+    options: Options = dict(  # noqa: C408 (reads as the call it is)
+        data=data,
+        recipe=recipe,
+        overrides=overrides,
+        out=out,
+        partition=partition,
+        keep_test=keep_test,
+        published_split=published_split,
+        test_fold=test_fold,
+        device=device,
+        devices=devices,
+        nodes=nodes,
+        loggers=tuple(logger or ()),
+        strict=strict,
+        overwrite=overwrite,
+        resume=resume,
+        progress=terminal_progress(quiet=quiet or not leads),
+    )
+    if seeds is not None and folds is not None:
+        raise UsageError("--seeds and --folds exclude each other: choose one.")
+    if seeds is not None:
+        series = tumorscope.train_seeds(seeds=seeds, **options)
+        show(series.summary.model_dump_json(indent=2)) if as_json else show_series(series)
+        return
+    if folds is not None:
+        made = tumorscope.train_folds(folds=folds, **options)
+        show(made.summary.model_dump_json(indent=2)) if as_json else show_folds(made)
+        return
+    run = tumorscope.train(**options)
+    if not leads:
+        return
+    if as_json:
+        show(run.results.model_dump_json(indent=2))
+    else:
+        show_run(run)
+
+
+def _launch(devices: int) -> None:
+    """Run this command in several processes, and end with their exit code."""
+    from tumorscope.support.extras import require_training  # noqa: PLC0415
+    from tumorscope.training import processes  # noqa: PLC0415
+
+    require_training("tumorscope train")
+    raise typer.Exit(processes.launch(sys.argv[1:], devices))
+
+
+@app.command()
+def recipes(
+    name: Annotated[str | None, typer.Argument(help="The one to print in full.")] = None,
+    as_json: AsJson = False,
+    debug: Debug = False,  # noqa: ARG001 (its callback does the work)
+) -> None:
+    """List the recipes, or print one in full."""
+    from tumorscope.schema.recipe import load_recipe, recipe_names, recipe_text  # noqa: PLC0415
+    from tumorscope.support.terminal import show, show_table  # noqa: PLC0415
+
+    if name is not None:
+        found = load_recipe(name)
+        show(found.model_dump_json(indent=2) if as_json else recipe_text(name).rstrip())
+        return
+    found_all = [load_recipe(each) for each in recipe_names()]
+    if as_json:
+        show(json.dumps([r.model_dump(mode="json") for r in found_all], indent=2))
+        return
+    show_table(("recipe", "what it is"), [(r.name, r.summary) for r in found_all])
+    show("\nOne in full:  tumorscope recipes NAME")
+    show("Train:        tumorscope train FOLDER --recipe NAME")

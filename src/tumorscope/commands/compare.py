@@ -1,0 +1,58 @@
+"""Put finished runs side by side."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tumorscope.errors import UsageError
+from tumorscope.runs.folder import read_history
+from tumorscope.schema.comparison import Comparison
+from tumorscope.support.extras import require_training
+from tumorscope.support.files import explained
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A finished comparison.
+
+    Attributes:
+        figure: the file with the curves.
+        numbers: the scores and paired tests.
+    """
+
+    figure: Path
+    numbers: "Comparison"
+
+
+def compare(*, runs: Sequence[str | Path], out: str | Path = "comparison.png") -> Compared:
+    """Put finished trainings side by side and draw their curves in one figure.
+
+    Args:
+        runs: their folders.
+        out: the PNG to write.
+
+    Raises:
+        TumorscopeError: a folder is no finished training, or the figure cannot be written.
+    """
+    require_training("tumorscope compare")
+    from tumorscope.report.figures import compared_curves, write_figure  # noqa: PLC0415
+    from tumorscope.runs.comparison import compare_runs  # noqa: PLC0415 (imports SciPy)
+
+    folders, path = [Path(run) for run in runs], Path(out)
+    if path.suffix != ".png":
+        raise UsageError(f"{path} does not end in .png: the figure is a PNG file.")
+    numbers = compare_runs(folders)
+    names = _telling(folders)
+    histories = {name: read_history(folder) for name, folder in zip(names, folders, strict=True)}
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    write_figure(path, compared_curves(histories))
+    return Compared(path, numbers)
+
+
+def _telling(folders: Sequence[Path]) -> list[str]:
+    """Return names for a legend: what is left of each path below the folder that holds them all."""
+    whole = [folder.resolve() for folder in folders]
+    above = Path(os.path.commonpath(whole))
+    return [path.relative_to(above).as_posix() if path != above else path.name for path in whole]

@@ -1,0 +1,1 @@
+"""Files to slices: readers, layouts, the resize, the store of decoded pixels."""

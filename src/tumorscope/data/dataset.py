@@ -1,0 +1,35 @@
+"""A data set read as a recipe wants it."""
+
+from pathlib import Path
+
+from tumorscope.data.layouts import read_manifest
+from tumorscope.data.layouts.box_labels import label_by_boxes, refuse_without_boxes
+from tumorscope.data.store import Store, open_store
+from tumorscope.schema.recipe import Recipe
+from tumorscope.support.progress import Progress
+
+
+def read_store(data: Path, recipe: Recipe, progress: Progress, *, strict: bool) -> Store:
+    """Read a data set at a recipe's size and say what was found and left out.
+
+    Raises:
+        DataError: it cannot be read, or has no boxes where the recipe needs them.
+    """
+    manifest = read_manifest(data)
+    if recipe.needs_boxes:
+        refuse_without_boxes(manifest, "the recipe needs them")
+    strays = f"; {manifest.strays} system files passed over" if manifest.strays else ""
+    progress.say(
+        f"{manifest.layout}: {len(manifest.rows)} images of {len(manifest.classes)} classes "
+        f"({', '.join(manifest.classes)}){strays}"
+    )
+    if recipe.label_from == "boxes":
+        manifest = label_by_boxes(manifest, recipe.box_classes)
+        progress.say(manifest.note)
+    store = open_store(manifest, recipe.image_size, progress=progress, strict=strict)
+    left_out = store.manifest.left_out
+    for file in left_out[:10]:
+        progress.say(f"left out: {file.image}: {file.reason}")
+    if len(left_out) > 10:
+        progress.say(f"left out: … and {len(left_out) - 10} more files")
+    return store

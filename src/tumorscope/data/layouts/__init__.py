@@ -1,0 +1,56 @@
+"""Folder layouts and manifest tables to a Manifest. No image is decoded here."""
+
+from pathlib import Path
+
+from tumorscope.data.layouts.folders import find_class_folders, read_class_folders
+from tumorscope.data.layouts.listing import describe_folder, subfolders, visible_files
+from tumorscope.data.layouts.table import find_table, read_table
+from tumorscope.errors import DataError
+from tumorscope.records import Manifest
+
+__all__ = ["LAYOUTS", "read_manifest"]
+
+MAX_DEPTH = 4
+LAYOUTS = """\
+  class folders       DATA/glioma/*.jpg, DATA/no_tumor/*.jpg
+  published splits    DATA/Training/glioma/*.jpg, DATA/Testing/glioma/*.jpg
+  with boxes          DATA/Train/glioma/images/*.jpg, DATA/Train/glioma/labels/*.txt
+  a manifest          DATA.csv with the columns image,label and optionally
+                      patient_id,split,fold,x_center,y_center,width,height"""
+
+
+def read_manifest(data: str | Path) -> Manifest:
+    """Find out which layout `data` has and list its images.
+
+    Args:
+        data: a folder or a manifest CSV. A set that lies in the only subfolder is found.
+
+    Raises:
+        DataError: nothing is there, or no layout fits; the message shows what was found and what
+            the layouts look like.
+    """
+    path = Path(data)
+    if path.is_file():
+        return read_table(path)
+    if not path.is_dir():
+        raise DataError(f"{path} does not exist: give a folder of images or a manifest CSV.")
+    return _in_folder(path)
+
+
+def _in_folder(top: Path) -> Manifest:
+    folder = top
+    for _ in range(MAX_DEPTH):
+        class_folders = find_class_folders(folder)
+        table = find_table(folder)
+        if table is not None and len(class_folders) < 2:  # one folder beside a table is no class
+            return read_table(table)
+        if class_folders:
+            return read_class_folders(folder)
+        inner = subfolders(folder)
+        if len(inner) != 1 or visible_files(folder):
+            break
+        folder = inner[0]
+    raise DataError(
+        f"{top} has no layout that is known.\nFound:\n{describe_folder(top)}\n"
+        f"Layouts that are read:\n{LAYOUTS}"
+    )

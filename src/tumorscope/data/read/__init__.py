@@ -1,0 +1,5 @@
+"""Files to slices. Inputs are hostile until read: nothing here trusts a name or a header."""
+
+from tumorscope.data.read.image import decode_image, grey_levels, read_image
+
+__all__ = ["decode_image", "grey_levels", "read_image"]

@@ -1,0 +1,128 @@
+"""How the parts of a run are chosen."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tumorscope.errors import UsageError
+from tumorscope.grouping.partition import Mode, fold_partition, make_partition
+from tumorscope.grouping.partition_file import read_partition_file
+from tumorscope.grouping.survey import Rules, Survey, held_out
+from tumorscope.records import Partition
+from tumorscope.schema.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How a training's parts are chosen.
+
+    Attributes:
+        partition: a partition file; else the parts are drawn here.
+        keep_test: honour the published test part and take out what leaks into it.
+        published: use the published split as it is.
+        test_fold: test on this fold of the partition file or of the manifest.
+    """
+
+    partition: Path | None = None
+    keep_test: bool = False
+    published: bool = False
+    test_fold: int | None = None
+
+    def check(self) -> None:
+        """Refuse choices that exclude each other.
+
+        Raises:
+            UsageError: more than one of them was made.
+        """
+        if self.keep_test and self.published:
+            raise UsageError("--keep-test and --published-split exclude each other: choose one.")
+        if self.partition and (self.keep_test or self.published):
+            raise UsageError(
+                "--partition says where each image goes: leave --keep-test and --published-split "
+                "out."
+            )
+        if self.test_fold is not None and (self.keep_test or self.published):
+            raise UsageError(
+                "--test-fold makes a test part: leave --keep-test and --published-split out."
+            )
+
+
+def choose_partition(survey: Survey, recipe: Recipe, choice: Choice) -> Partition:
+    """Return the parts of a training.
+
+    Raises:
+        DataError: the data cannot be divided so.
+    """
+    store = survey.store
+    if choice.partition is not None:
+        file = read_partition_file(choice.partition, store)
+        if choice.test_fold is None:
+            return file.partition()
+        groups, folds = survey.groups(Rules()), list(file.folds or [None] * len(store))
+    else:
+        groups, folds = survey.groups(Rules()), [row.fold for row in survey.rows]
+    if choice.test_fold is not None:
+        return fold_partition(
+            survey.rows,
+            groups,
+            folds,
+            test_fold=choice.test_fold,
+            seed=recipe.seed,
+            validation_share=recipe.validation_share,
+        )
+    return make_partition(
+        survey.rows,
+        groups,
+        seed=recipe.seed,
+        mode=_mode(survey, recipe, choice),
+        validation_share=recipe.validation_share,
+        test_share=recipe.test_share,
+    )
+
+
+def cautions(survey: Survey, folds: Sequence[int | None] = ()) -> list[str]:
+    """Say what about patients and folds makes a partition weaker than it looks.
+
+    Args:
+        survey: the data set.
+        folds: the fold of each row, where there are folds.
+
+    Returns:
+        A sentence for each: patients that are known for some images only, patients with images of
+        two classes, folds without a class.
+    """
+    sentences = []
+    rows = survey.rows
+    unknown = sum(row.patient_id is None for row in rows)
+    if 0 < unknown < len(rows):
+        sentences.append(
+            f"{unknown} of {len(rows)} images have no patient: only copies, series and known "
+            "public sets hold them together."
+        )
+    classes: dict[str, set[str]] = defaultdict(set)
+    for row, patient in zip(rows, survey.patients, strict=True):
+        if patient is not None:
+            classes[patient].add(row.label)
+    mixed = sorted(patient for patient, labels in classes.items() if len(labels) > 1)
+    if mixed:
+        sentences.append(
+            f"Images of more than one class: {len(mixed)} of {len(classes)} patients (first: "
+            f"{mixed[0]}); look at their labels with 'tumorscope audit'."
+        )
+    for fold in sorted({fold for fold in folds if fold is not None}):
+        present = {row.label for row, own in zip(rows, folds, strict=True) if own == fold}
+        missing = [name for name in survey.classes if name not in present]
+        if missing:
+            sentences.append(
+                f"Fold {fold} has no image of {', '.join(missing)}: scores of that class are not "
+                "defined there."
+            )
+    return sentences
+
+
+def _mode(survey: Survey, recipe: Recipe, choice: Choice) -> Mode:
+    if choice.keep_test:
+        return "keep-test"
+    asked = recipe.published_split and held_out(survey.rows) is not None
+    return "published" if choice.published or asked else "redraw"

@@ -1,0 +1,1 @@
+"""Bundles to predictions; no PyTorch needed."""

@@ -1,0 +1,36 @@
+"""Which files are meant: names, folders, patterns, and lists on standard input."""
+
+import glob
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO
+
+from tumorscope.data.layouts.listing import walk_files
+
+LISTED = "-"
+PATTERN = ("*", "?", "[")
+
+
+def list_inputs(inputs: Iterable[str], listing: IO[str] | None = None) -> Iterator[str]:
+    """Yield the files that are meant, one by one, so that any number of them can be.
+
+    Args:
+        inputs: each a file; a folder, for every file below it; a pattern, in which `**` stands for
+            any folders, for what matches it; or `-` for the lines of `listing`. What matches
+            nothing is yielded as it is, so that it is told as a file that is not there.
+        listing: a name a line; blank lines are passed over.
+    """
+    for text in inputs:
+        if text == LISTED and listing is not None:
+            yield from (line for each in listing if (line := each.rstrip("\r\n")).strip())
+        elif Path(text).is_dir():
+            yield from map(str, walk_files(Path(text)))
+        elif any(sign in text for sign in PATTERN) and not Path(text).exists():
+            yield from _matching(text)
+        else:
+            yield text
+
+
+def _matching(pattern: str) -> Iterator[str]:
+    found = sorted(path for path in glob.iglob(pattern, recursive=True) if Path(path).is_file())  # noqa: PTH207 (pathlib's cannot take an absolute pattern)
+    yield from found or [pattern]

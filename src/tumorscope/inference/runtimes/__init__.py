@@ -1,0 +1,77 @@
+"""What runs a bundle's graph: ONNX Runtime, which every installation has, OpenVINO or PyTorch."""
+
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorscope.errors import BundleError, MissingExtra, UsageError
+from tumorscope.inference.bundle import Bundle, Runtime
+
+EXTRAS: dict[Runtime, tuple[str, str]] = {  # the package of each, and the extra that brings it
+    "onnx": ("onnxruntime", ""),
+    "openvino": ("openvino", "openvino"),
+    "pytorch": ("torch", "train"),
+}
+
+
+class Answers(NamedTuple):
+    """What a model says of some slices.
+
+    Attributes:
+        probabilities: float32, shape (n, classes), rows summing to 1.
+        embedding: features, float32, shape (n, features).
+        strangeness: how far each lies from the training images, float32, shape (n,); refused
+            above 1.
+    """
+
+    probabilities: NDArray[np.float32]
+    embedding: NDArray[np.float32]
+    strangeness: NDArray[np.float32]
+
+
+Engine = Callable[[NDArray[np.float32]], Answers]
+
+
+def open_engine(bundle: Bundle, runtime: Runtime, threads: int) -> Engine:
+    """Return what answers float32 slices of shape (n, height, width); threads may share it.
+
+    Args:
+        bundle: the model.
+        runtime: what should run it.
+        threads: how many cores a call may use.
+
+    Raises:
+        MissingExtra: the runtime is not installed.
+        BundleError: the bundle is damaged, or not made for this runtime.
+    """
+    if runtime not in EXTRAS:
+        raise UsageError(f"There is no runtime '{runtime}': choose {', '.join(EXTRAS)}.")
+    package, extra = EXTRAS[runtime]
+    if find_spec(package) is None:
+        raise MissingExtra(f"The runtime '{runtime}'", extra)
+    # By name: PyTorch and OpenVINO stay out of what a plain prediction needs.
+    engine: Engine = import_module(f"tumorscope.inference.runtimes.{runtime}").open_engine(
+        bundle, threads
+    )
+    _check(bundle, engine)
+    return engine
+
+
+def _check(bundle: Bundle, engine: Engine) -> None:
+    """Refuse a graph whose answers do not have the shapes that the card promises."""
+    try:
+        found = engine(np.zeros((1, 8, 8), np.float32))
+    except Exception as error:  # runtimes raise types of their own, not all exported
+        raise BundleError(
+            f"The graph of {bundle.place} does not answer a slice: take a fresh copy."
+        ) from error
+    shapes = [part.shape for part in found]
+    if shapes != [(1, len(bundle.card.classes)), (1, bundle.card.embedding), (1,)]:
+        raise BundleError(
+            f"The graph of {bundle.place} answers in other shapes than its card says: take a "
+            "fresh copy."
+        )

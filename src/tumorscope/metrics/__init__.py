@@ -1,0 +1,1 @@
+"""Scores, intervals, calibration and conformal sets as pure functions of arrays."""

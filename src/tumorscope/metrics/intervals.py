@@ -1,0 +1,261 @@
+"""How far chance goes: intervals over patients, spreads over seeds, paired tests of two models."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from tumorscope.metrics.scores import SMALLEST, Classes, Counts, Values, confusion_matrix
+from tumorscope.schema.results import Results, SeedSummary, Spread
+
+LEVEL = 0.95
+SCORES = ("accuracy", "balanced_accuracy", "macro_f1")
+MOST_LEFT_OUT = 1000  # that are left out one by one; of more groups, several at a time
+RESAMPLES = 2000
+Interval = tuple[float, float]
+Range = Literal["share", "signed", "positive", "gap"]
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """Images that stand or fall together, and are left out together to see how far a score moves.
+
+    Attributes:
+        numbers: the cluster of each image, int, shape (n,).
+        count: how many clusters there are.
+    """
+
+    numbers: NDArray[np.intp]
+    count: int
+
+    @classmethod
+    def of(cls, groups: Sequence[object]) -> "Clusters":
+        """Return a cluster a group; of more than a thousand groups, a thousand drawn from them."""
+        numbers = np.unique([str(group) for group in groups], return_inverse=True)[1].reshape(-1)
+        count = int(numbers.max(initial=-1)) + 1
+        if count > MOST_LEFT_OUT:
+            drawn = np.random.default_rng(0).permutation(np.arange(count) % MOST_LEFT_OUT)
+            numbers, count = drawn[numbers], MOST_LEFT_OUT
+        return cls(numbers.astype(np.intp), count)
+
+    def sums(self, values: NDArray[np.floating]) -> Values:
+        """Return the sum of a value a image over each cluster, float64, shape (count,)."""
+        return np.bincount(self.numbers, values, self.count).astype(np.float64)
+
+    def confusions(self, truth: Classes, predicted: Classes, classes: int) -> Counts:
+        """Return the confusion matrix of all images without each cluster in turn.
+
+        Returns:
+            int, shape (count, classes, classes).
+        """
+        cells = (self.numbers * classes + truth) * classes + predicted
+        own = np.bincount(cells, minlength=self.count * classes**2)
+        return confusion_matrix(truth, predicted, classes) - own.reshape(-1, classes, classes)
+
+    def means(self, values: Values) -> Values:
+        """Return the mean of a value an image without each cluster in turn."""
+        sums, sizes = self.sums(values), self.sums(np.ones(len(values)))
+        return np.asarray((sums.sum() - sums) / np.maximum(sizes.sum() - sizes, 1))
+
+    def scores(self, score: Callable[[Values], float]) -> Values:
+        """Return a score of weighted images without each cluster in turn; nan of one cluster."""
+        if self.count < 2:
+            return np.full(self.count, np.nan)
+        whole = range(self.count)
+        return np.array([score((self.numbers != n).astype(np.float64)) for n in whole])
+
+
+def interval(
+    value: float,
+    left: Values,
+    clusters: Clusters,
+    shares: Values,
+    within: Range = "share",
+) -> Interval | None:
+    """Return the 95 % interval of a score from its values with each cluster left out in turn.
+
+    The delete-one-group jackknife: images of one patient stand or fall together, so that patients
+    and not images are left out. The interval is Student's t on a scale where the score has no end
+    to overshoot (logit of a share, logarithm of what is positive). Its degrees of freedom are one
+    less than the effective number of clusters, (Σ w)² / Σ w², which unequal patients make smaller
+    than their number. A share of 0 or 1 has no spread to go by; there the interval is Wilson's,
+    each cluster counted once.
+
+    Sources: Efron and Stein (1981), The jackknife estimate of variance; Kish (1965), Survey
+    sampling, section 11.7.
+
+    Args:
+        value: the score of all images; nan where it is not defined.
+        left: the score without each cluster, shape (clusters,).
+        clusters: what belongs together.
+        shares: how much each image weighs in the score, in any unit, shape (n,); an image that has
+            no part in it weighs nothing.
+        within: `share` of a score in [0, 1], `signed` in [-1, 1], `positive` above 0, `gap` of a
+            distance in [0, 1] that may well be 0.
+
+    Returns:
+        The ends; None where the score is not defined or fewer than two clusters have a part in it.
+    """
+    weights = clusters.sums(shares)
+    taking_part = int((weights > 0).sum())
+    if math.isnan(value) or taking_part < 2:
+        return None
+    error = jackknife_error(np.where(np.isnan(left), value, left))
+    effective = weights.sum() ** 2 / (weights**2).sum()
+    reach = float(stats.t.ppf((1 + LEVEL) / 2, max(effective - 1, 1))) * error
+    if within == "gap":
+        return max(0.0, value - reach), min(1.0, max(0.0, value + reach))
+    if within == "positive":
+        return _around_positive(value, reach)
+    if within == "signed":
+        low, high = _around_share((value + 1) / 2, reach / 2, taking_part)
+        return 2 * low - 1, 2 * high - 1
+    return _around_share(value, reach, taking_part)
+
+
+def jackknife_error(values: NDArray[np.float64]) -> float:
+    """Return the standard error of a score from its values with each cluster left out in turn."""
+    count = len(values)
+    return math.sqrt((count - 1) / count * float(((values - values.mean()) ** 2).sum()))
+
+
+def _around_share(value: float, reach: float, count: int) -> Interval:
+    if not 0 < value < 1 or reach == 0:
+        return wilson(min(max(value, 0.0), 1.0), count)
+    centre, width = math.log(value / (1 - value)), reach / (value * (1 - value))
+    low, high = (1 / (1 + math.exp(min(-(centre + s * width), 700))) for s in (-1, 1))
+    return low, high
+
+
+def _around_positive(value: float, reach: float) -> Interval | None:
+    if value <= 0 or reach == 0:
+        return None
+    factor = math.exp(min(reach / value, 700))
+    return value / factor, value * factor
+
+
+def wilson(share: float, count: int) -> Interval:
+    """Return Wilson's 95 % interval of a share of independent cases.
+
+    >>> low, high = wilson(35 / 38, 38)
+    >>> round(low, 2), round(high, 2)
+    (0.79, 0.97)
+    """
+    z2 = float(stats.norm.ppf((1 + LEVEL) / 2)) ** 2
+    centre = (share + z2 / (2 * count)) / (1 + z2 / count)
+    reach = math.sqrt(z2 * (share * (1 - share) / count + z2 / (4 * count**2))) / (1 + z2 / count)
+    return max(0.0, centre - reach), min(1.0, centre + reach)
+
+
+def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
+    """Return the exact two-sided p-value of McNemar's test, in [0, 1].
+
+    Args:
+        first: whether the first model is right, bool, shape (n,).
+        second: the same of the second, on the same images.
+
+    >>> mcnemar(np.array([True] * 6), np.array([False] * 6))
+    0.03125
+    """
+    only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
+    if only_first + only_second == 0:
+        return 1.0
+    return float(stats.binomtest(only_first, only_first + only_second).pvalue)
+
+
+def paired_gain(
+    first: NDArray[np.bool_] | NDArray[np.float64],
+    second: NDArray[np.bool_] | NDArray[np.float64],
+    groups: Sequence[object],
+) -> tuple[float, Interval | None]:
+    """Return how much more often the second model is right, with its 95 % interval over groups.
+
+    The interval is the bootstrap-t of patients, paired: groups are drawn with replacement 2,000
+    times, each time the gain is measured in its own standard error, and the quantiles of that take
+    the place of Student's, which stay where the models differ on so few groups that many a draw
+    has none of them. A plain percentile bootstrap is too short with few patients. The draws are the
+    same each time. Source: Efron and Tibshirani (1993), An introduction to the bootstrap,
+    section 12.5.
+
+    Args:
+        first: whether the first model is right, or how often over seeds, in [0, 1], shape (n,).
+        second: the same of the second, on the same images.
+        groups: what belongs together, one an image.
+
+    Returns:
+        The difference of the accuracies in [-1, 1], and its interval; None in place of that where
+        there are fewer than two groups.
+    """
+    differences = second.astype(np.float64) - first
+    gain = float(differences.mean())
+    numbers = np.unique([str(group) for group in groups], return_inverse=True)[1].reshape(-1)
+    clusters = Clusters(numbers, int(numbers.max()) + 1)
+    sums, sizes = clusters.sums(differences), clusters.sums(np.ones(len(differences)))
+    if len(sizes) < 2:
+        return gain, None
+    error = float(_ratio_errors(np.ones((1, len(sizes))), sums, sizes)[1][0])
+    if error == 0:
+        return gain, (gain, gain)
+    steps = np.concatenate([_steps(drawn, sums, sizes, gain) for drawn in _resamples(len(sizes))])
+    low, high = map(float, np.quantile(steps[~np.isnan(steps)], [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
+    if np.isnan(steps).mean() > (1 - LEVEL) / 2:
+        high = float(stats.t.ppf((1 + LEVEL) / 2, len(sizes) - 1))
+        low = -high
+    return gain, (max(-1.0, gain - high * error), min(1.0, gain - low * error))
+
+
+def _resamples(count: int) -> Iterator[Values]:
+    """Yield how often each group is drawn, float64, shape (some, count), in bounded memory."""
+    generator, some = np.random.default_rng(0), 250
+    for _ in range(RESAMPLES // some):
+        yield generator.multinomial(count, np.full(count, 1 / count), some).astype(np.float64)
+
+
+def _ratio_errors(drawn: Values, sums: Values, sizes: Values) -> tuple[Values, Values]:
+    """Return the mean of each draw of groups, and its standard error by linearisation."""
+    count, total = drawn.shape[1], drawn @ sizes
+    means = (drawn @ sums) / total
+    squares = drawn @ sums**2 - 2 * means * (drawn @ (sums * sizes)) + means**2 * (drawn @ sizes**2)
+    return means, np.sqrt(np.maximum(squares, 0) * count / (count - 1)) / total
+
+
+def _steps(drawn: Values, sums: Values, sizes: Values, gain: float) -> Values:
+    """Return how many of its own standard errors each draw lies from the gain of all groups.
+
+    Nan where a draw has no error to measure in.
+    """
+    means, errors = _ratio_errors(drawn, sums, sizes)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.where(errors > SMALLEST, (means - gain) / errors, np.nan))
+
+
+def spread_of(values: Sequence[float]) -> Spread:
+    """Return mean, standard deviation and 95 % interval of the mean of two values or more."""
+    mean, deviation = float(np.mean(values)), float(np.std(values, ddof=1))
+    reach = float(stats.t.ppf((1 + LEVEL) / 2, len(values) - 1)) * deviation / len(values) ** 0.5
+    return Spread(
+        mean=mean,
+        standard_deviation=deviation,
+        low=mean - reach,
+        high=mean + reach,
+        values=tuple(values),
+    )
+
+
+def summarize_seeds(seeds: Sequence[int], results: Sequence[Results]) -> SeedSummary:
+    """Put the scores of trainings that differ in the seed alone together."""
+    scores: dict[str, Spread] = {}
+    for name in SCORES:
+        values = [getattr(found, name).value for found in results]
+        if None not in values:
+            scores[name] = spread_of(values)
+    return SeedSummary(
+        seeds=tuple(seeds),
+        images=results[0].images.test,
+        scores=scores,
+        majority=results[0].controls.majority,
+    )

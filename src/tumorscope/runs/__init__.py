@@ -1,0 +1,1 @@
+"""The folder of a run: making one, scoring it again, comparing several."""

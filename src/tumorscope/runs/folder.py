@@ -1,0 +1,280 @@
+"""The folder that one training leaves, and the rules for making one."""
+
+import json
+import os
+import platform
+import shlex
+import shutil
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from tumorscope._version import __version__
+from tumorscope.data.store import Store
+from tumorscope.errors import DataError, UsageError
+from tumorscope.records import Part, Partition
+from tumorscope.schema.labels import canonical
+from tumorscope.schema.recipe import Recipe, dump_recipe, load_recipe
+from tumorscope.schema.results import Results
+from tumorscope.support.files import (
+    explained,
+    read_csv,
+    refuse_inside,
+    write_csv,
+    write_json,
+    write_text,
+)
+
+PACKAGES = ("torch", "timm", "lightning", "numpy", "pillow", "onnxruntime", "scikit-learn")
+RECIPE, ENVIRONMENT, RESULTS = "recipe.yaml", "environment.json", "results.json"
+MANIFEST_COLUMNS = (
+    *("image", "label", "canonical", "split", "patient_id", "fold", "boxes"),
+    *("width", "height", "sha256"),
+)
+
+
+def is_run(folder: Path) -> bool:
+    """Say whether a folder was made by a training."""
+    return (folder / RECIPE).is_file() and (folder / ENVIRONMENT).is_file()
+
+
+def next_run(stem: str, *, resume: bool) -> Path:
+    """Return the folder `runs/<stem>-<n>`: the first free one, or the last one to resume.
+
+    Raises:
+        UsageError: there is none to resume.
+    """
+    number = 1
+    while Path("runs", f"{stem}-{number}").exists():
+        number += 1
+    if not resume:
+        return Path("runs", f"{stem}-{number}")
+    if number == 1:
+        raise UsageError(
+            f"There is no run runs/{stem}-… to resume: name one with --out, or leave --resume out."
+        )
+    return Path("runs", f"{stem}-{number - 1}")
+
+
+def refuse_folder(folder: Path, data: Path, *, overwrite: bool, resume: bool) -> None:
+    """Refuse an output folder that would harm what is there.
+
+    Raises:
+        UsageError: it lies in the data, exists, or is not there to be resumed.
+    """
+    refuse_inside(folder, data)
+    if overwrite and resume:
+        raise UsageError("--overwrite and --resume exclude each other: choose one.")
+    if resume and not is_run(folder):
+        raise UsageError(f"{folder} is no run to resume: leave --resume out to start one.")
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        if not is_run(folder):
+            raise UsageError(
+                f"{folder} exists and is no run of tumorscope, so it is left alone: "
+                "choose another with --out."
+            )
+        if not (overwrite or resume):
+            raise UsageError(
+                f"{folder} exists: give --resume to go on with it, --overwrite to replace it, "
+                "or another --out."
+            )
+
+
+def refuse_series(
+    folder: Path, runs: Sequence[Path], data: Path, *, overwrite: bool, resume: bool
+) -> None:
+    """Refuse a folder for several runs that would harm what is there.
+
+    Raises:
+        UsageError: it lies in the data, or holds runs that are neither to be resumed nor replaced.
+    """
+    refuse_inside(folder, data)
+    if folder.exists() and not (folder.is_dir() and (resume or overwrite)):
+        raise UsageError(
+            f"{folder} exists: give --resume to go on with it, --overwrite to replace it, "
+            "or another --out."
+        )
+    for run in runs:
+        if run.exists():
+            refuse_folder(run, data, overwrite=overwrite, resume=resume)
+
+
+def create_run(
+    folder: Path, recipe: Recipe, store: Store, partition: Partition, device: str, data: Path
+) -> None:
+    """Write what goes into a training; a former run in the folder is removed.
+
+    Raises:
+        UsageError: the folder cannot be written to.
+    """
+    with explained(folder):
+        if is_run(folder):
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+    write_manifest(folder / "manifest.csv", store)
+    write_partition(folder / "partition.csv", store, partition)
+    rows = [(file.image, file.reason) for file in store.manifest.left_out]
+    write_csv(folder / "left_out.csv", ("image", "reason"), rows)
+    write_text(folder / RECIPE, dump_recipe(recipe))
+    write_json(folder / ENVIRONMENT, environment(store, device, data, recipe.seed))
+
+
+def resumed_recipe(folder: Path, recipe: Recipe, store: Store) -> Recipe:
+    """Return the recipe that a run goes on with; settings and data must be those it began with.
+
+    A precision that was left to the machine is the one that the run began with, here as there.
+
+    Raises:
+        UsageError: the recipe differs.
+        DataError: the data changed since.
+    """
+    began = load_recipe(folder / RECIPE)
+    if recipe.precision == "auto":
+        recipe = recipe.model_copy(update={"precision": began.precision})
+    if began != recipe:
+        differing = [
+            name for name in Recipe.model_fields if getattr(began, name) != getattr(recipe, name)
+        ]
+        raise UsageError(
+            f"{folder} was begun with another {', '.join(differing)}: resume with the same "
+            "settings, or start anew with --overwrite."
+        )
+    check_data(folder, store)
+    return recipe
+
+
+def check_data(folder: Path, store: Store) -> None:
+    """Refuse data that is not what a run was made from.
+
+    Raises:
+        DataError: the digest differs.
+    """
+    if not is_same_data(folder, store):
+        raise DataError(
+            f"The data at {store.manifest.root} is not what {folder} was trained on (files or "
+            "labels changed): restore it, or train anew."
+        )
+
+
+def is_same_data(folder: Path, store: Store) -> bool:
+    """Say whether a data set is the one that a run was made from, wherever it is now."""
+    return bool(read_environment(folder)["data"]["digest"] == store.digest)
+
+
+def write_manifest(path: Path, store: Store) -> None:
+    """Write one row an image that can be read, with what reading it showed."""
+    rows = [
+        (
+            *(row.image, row.label, canonical(row.label), row.split, row.patient_id, row.fold),
+            ";".join(f"{b.x_center} {b.y_center} {b.width} {b.height}" for b in row.boxes),
+            *(facts.width, facts.height, facts.sha256),
+        )
+        for row, facts in zip(store.manifest.rows, store.facts, strict=True)
+    ]
+    write_csv(path, MANIFEST_COLUMNS, rows)
+
+
+def write_partition(path: Path, store: Store, partition: Partition) -> None:
+    """Write which image went where."""
+    rows = [
+        (row.image, row.label, group, row.patient_id, part)
+        for row, group, part in zip(
+            store.manifest.rows, partition.groups, partition.parts, strict=True
+        )
+    ]
+    write_csv(path, ("image", "label", "group", "patient_id", "part"), rows)
+
+
+def read_run_partition(folder: Path, method: str, note: str) -> Partition:
+    """Read back which image went where."""
+    rows = read_csv(folder / "partition.csv")
+    parts: list[Part] = [row["part"] for row in rows]  # type: ignore[misc]
+    return Partition(tuple(parts), tuple(row["group"] for row in rows), method, note)
+
+
+def write_predictions(
+    path: Path, images: Sequence[str], truth: Sequence[str], table: Any, classes: Sequence[str]
+) -> None:
+    """Write the answers for some images.
+
+    Args:
+        path: the CSV file.
+        images: path of each image.
+        truth: class name of each image.
+        table: probabilities, shape (images, classes).
+        classes: class names, in the order of the columns.
+    """
+    header = ("image", "truth", "predicted", *(f"probability_{name}" for name in classes))
+    rows = [
+        (image, label, classes[int(row.argmax())], *(f"{p:.6f}" for p in row))
+        for image, label, row in zip(images, truth, table, strict=True)
+    ]
+    write_csv(path, header, rows)
+
+
+def environment(store: Store, device: str, data: Path, seed: int) -> dict[str, Any]:
+    """Return what a later reader needs to know of how and where a run was made."""
+    return {
+        "tumorscope": __version__,
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cores": os.cpu_count(),
+        "device": device,
+        "seed": seed,
+        "packages": {name: _version(name) for name in PACKAGES},
+        "data": {
+            "path": str(data.resolve()),
+            "layout": store.manifest.layout,
+            "labels": store.manifest.note or "as found",
+            "digest": store.digest,
+        },
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def read_environment(folder: Path) -> dict[str, Any]:
+    """Read `environment.json`.
+
+    Raises:
+        UsageError: the folder is no run.
+    """
+    try:
+        content: dict[str, Any] = json.loads((folder / ENVIRONMENT).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{folder} is no run of 'tumorscope train': give a folder under runs/."
+        ) from error
+    return content
+
+
+def read_results(folder: Path) -> Results:
+    """Read `results.json`.
+
+    Raises:
+        UsageError: there is none, or it is damaged.
+    """
+    try:
+        return Results.model_validate_json((folder / RESULTS).read_bytes())
+    except (OSError, ValidationError) as error:
+        raise UsageError(
+            f"{folder / RESULTS} is missing or damaged: run 'tumorscope train … --resume' or "
+            "'tumorscope evaluate' on it."
+        ) from error
+
+
+def read_history(folder: Path) -> list[dict[str, float]]:
+    """Read each epoch's scores from `metrics.csv`."""
+    return [{k: float(v) for k, v in row.items()} for row in read_csv(folder / "metrics.csv")]

@@ -1,0 +1,1 @@
+"""The documented schemas: recipes, results, cards, audits, comparisons and class names."""

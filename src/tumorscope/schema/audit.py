@@ -1,0 +1,99 @@
+"""The documented schema of `audit.json`."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import Field
+
+from tumorscope._version import __version__
+from tumorscope.schema.base import Strict
+
+Severity = Literal["error", "warning", "note"]
+
+
+Status = Literal["found", "passed", "not applicable"]
+
+
+class ImageNumbers(Strict):
+    """How many files there are."""
+
+    readable: int
+    unreadable: int
+
+
+class LeakNumbers(Strict):
+    """How many test images are not new to training; each kind contains the one before.
+
+    None where no split and no folds are published. Patients count as far as they are known.
+    """
+
+    test_images: int | None = None
+    byte_identical: int | None = None
+    pixel_identical: int | None = None
+    near_identical: int | None = None
+    same_patient: int | None = None
+    any: int | None = None
+    by_class: dict[str, int] = Field(default_factory=dict)
+
+
+class MajorityNumbers(Strict):
+    """Accuracy of always answering the most frequent class."""
+
+    published: float | None
+    all: float
+
+
+class LookUpNumbers(Strict):
+    """Accuracy of the thumbnail look-up: published split, random and leak-free folds, own folds."""
+
+    published: float | None
+    random: float | None
+    leak_free: float | None
+    folds: dict[int, float]
+
+
+class ControlNumbers(Strict):
+    """What a model must beat to mean anything."""
+
+    majority: MajorityNumbers
+    thumbnail_lookup: LookUpNumbers
+
+
+class LineageNumbers(Strict):
+    """Slices of known sets: how many, and the files whose label disagrees."""
+
+    matched: int
+    label_disagreements: list[str]
+
+
+class FindingNumbers(Strict):
+    """One check's answer."""
+
+    code: str
+    title: str
+    severity: Severity
+    status: Status
+    count: int
+    sentence: str
+
+
+class Audit(Strict):
+    """What an audit found, as in `audit.json`."""
+
+    format: int = 1
+    tumorscope: str = __version__
+    data: str
+    layout: str
+    classes: dict[str, int]
+    images: ImageNumbers
+    leaks: LeakNumbers
+    controls: ControlNumbers
+    lineage: LineageNumbers
+    groups: int
+    findings: list[FindingNumbers]
+
+    def worst(self) -> Severity | None:
+        """Return the highest severity among what was found."""
+        found = {finding.severity for finding in self.findings if finding.status == "found"}
+        levels: Sequence[Severity] = ("error", "warning", "note")
+        return next((level for level in levels if level in found), None)

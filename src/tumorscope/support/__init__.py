@@ -1,0 +1,1 @@
+"""What any program needs: files, extras, progress, a terminal."""

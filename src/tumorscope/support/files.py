@@ -1,0 +1,101 @@
+"""Writing files so that a killed run leaves the old file or the new one, never half of one."""
+
+import csv
+import errno
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from tumorscope.errors import DiskFull, UsageError
+
+NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn an operating-system error while writing `path` into a sentence.
+
+    Raises:
+        DiskFull: no space is left.
+        UsageError: the place cannot be written to.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in NO_SPACE:
+            raise DiskFull(
+                f"No space is left to write {path}: free some, or choose another place with --out."
+            ) from error
+        raise UsageError(
+            f"{path} cannot be written ({error.strerror}): choose another place with --out."
+        ) from error
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path` and move it into place when the block succeeds."""
+    with explained(path):
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        os.close(descriptor)
+        temporary = Path(name)
+        try:
+            yield temporary
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write bytes atomically."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write UTF-8 text atomically."""
+    write_bytes(path, content.encode())
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write JSON atomically; NaN is refused, None says "not known"."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a CSV file atomically."""
+    with (
+        replacing(path) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """Read a CSV file that this package wrote, one dictionary a row."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def refuse_inside(path: Path, data: Path) -> None:
+    """Refuse to write into the user's data folder.
+
+    Raises:
+        UsageError: the path lies inside it.
+    """
+    if data.is_dir() and path.resolve().is_relative_to(data.resolve()):
+        raise UsageError(
+            f"{path} lies inside the data, where nothing is ever written: choose another --out."
+        )

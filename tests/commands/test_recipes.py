@@ -1,0 +1,142 @@
+"""Every recipe runs from the command line on its own kind of set, few images of the real ones."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import tumorscope
+from tests.conftest import Command
+from tumorscope.data.layouts import read_manifest
+from tumorscope.schema.recipe import load_recipe, recipe_names
+from tumorscope.support.files import read_csv
+
+EACH = 8  # images of a class in a part
+HOMES = {
+    "resnet18": "sartaj",
+    "resnet50-boxes": "boxes",
+    "resnet50-two-phase": "sartaj",
+    "resnet18-512": "sartaj",
+    "cnn-baseline": "yesno",
+    "resnet50-staged": "yesno",
+    "mobilenetv2-staged": "yesno",
+    "best": "boxes",
+}
+SMALL = ("pretrained=false", "epochs=1", "image_size=64", "batch_size=8")
+
+
+@pytest.fixture(scope="module")
+def few(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Return a copy of a real set with few images: `few("boxes")`."""
+    top = tmp_path_factory.mktemp("few")
+
+    def copy(name: str) -> Path:
+        place = top / name
+        if not place.exists():
+            seen: dict[tuple[str, str | None], int] = {}
+            for row in read_manifest(real_data / name).rows:
+                seen[row.label, row.split] = number = seen.get((row.label, row.split), 0) + 1
+                if number <= EACH:
+                    copy_image(real_data / name, place, row.image)
+        return place
+
+    return copy
+
+
+def copy_image(source: Path, target: Path, image: str) -> None:
+    """Copy an image and its label file."""
+    label = image.replace("/images/", "/labels/").rsplit(".", 1)[0] + ".txt"
+    for name in {image, label}:
+        if (source / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / name, target / name)
+
+
+def test_each_recipe_has_a_home_and_a_page() -> None:
+    """No recipe without a test here, a summary, a source and a page that names what it scored."""
+    assert set(HOMES) == set(recipe_names())
+    pages = Path(__file__).parents[2] / "docs" / "recipes"
+    for name in recipe_names():
+        recipe = load_recipe(name)
+        assert recipe.name == name
+        assert recipe.summary
+        assert recipe.source
+        assert "## What it scored" in (pages / f"{name}.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", recipe_names())
+def test_recipes_run_end_to_end(
+    name: str, few: Callable[[str], Path], tmp_path: Path, command: Command
+) -> None:
+    """One epoch a stage on few real images, from the command line to the report."""
+    data, out = few(HOMES[name]), tmp_path / "run"
+    ran = command("train", data, "--recipe", name, "--out", out, "--device", "cpu", *SMALL)
+    assert ran.returncode == 0, ran.stderr
+    history = read_csv(out / "metrics.csv")
+    assert [row["stage"] for row in history] == [str(n) for n in range(len(history))]
+    assert len(history) == len(load_recipe(name).stages)
+    results = json.loads((out / "results.json").read_text())
+    assert set(results["parts"]) == {"train", "validation", "test"}
+    assert results["controls"]["majority"]["value"] is not None
+    for figure in ("curves", "confusion", "image_sizes", "grey_or_colour", "training_samples"):
+        assert (out / "figures" / f"{figure}.png").stat().st_size > 5000
+    assert "report.html" in ran.stdout
+
+
+def test_the_published_part_is_the_test_part_where_the_recipe_says_so(
+    few: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """The boxes' recipe takes Val as test, and its leaks are counted."""
+    run = tumorscope.train(
+        data=few("boxes"), recipe="resnet50-boxes", out=tmp_path / "run", overrides=SMALL
+    )
+    assert run.results.split.method == "published, validation drawn"
+    parts = {row["image"]: row["part"] for row in read_csv(run.folder / "partition.csv")}
+    assert all((part == "test") == image.startswith("Val/") for image, part in parts.items())
+
+
+def test_classes_can_come_from_the_boxes(few: Callable[[str], Path], tmp_path: Path) -> None:
+    """`label_from=boxes` trains and evaluates on the numbers' names."""
+    options = [*SMALL, "label_from=boxes", "box_classes=[g, m, n, p]"]
+    run = tumorscope.train(
+        data=few("boxes"), recipe="resnet50-boxes", out=tmp_path / "run", overrides=options
+    )
+    assert set(run.results.classes) <= {"g", "m", "n", "p"}
+    assert tumorscope.evaluate(run=run.folder).accuracy == run.results.accuracy
+
+
+def test_a_frozen_stage_leaves_the_backbone_bit_identical(phantoms: Path, tmp_path: Path) -> None:
+    """After a whole stage on the head, with averaged weights, the trunk is as it began."""
+    overrides = ["image_size=32", "epochs=2", "weight_averaging=0.9", "batch_size=8", "keep=last"]
+    recipe = load_recipe(
+        "mobilenetv2-staged", [*overrides, "pretrained=false", "stages.1.train=[head]"]
+    )
+    run = tumorscope.train(data=phantoms, recipe=recipe, out=tmp_path / "run", device="cpu")
+    from tumorscope.model import build_classifier  # noqa: PLC0415 (needs the shim of conftest)
+
+    began = build_classifier(recipe, len(run.results.classes)).state_dict()
+    ended = load_file(run.folder / "bundle" / "weights.safetensors")
+    for name, value in ended.items():
+        same = torch.equal(value, began[name])
+        assert same == name.startswith("trunk."), name
+
+
+def test_a_stage_that_stalls_ends_early_and_resumes_so(phantoms: Path, tmp_path: Path) -> None:
+    """With no improvement that counts, the stage ends after its patience, also when resumed."""
+    overrides = [
+        *("image_size=32", "pretrained=false", "epochs=9", "patience=2", "min_delta=9"),
+        *("batch_size=8", "stages.1.train=[head]"),
+    ]
+    out = tmp_path / "run"
+    options = {"data": phantoms, "recipe": "mobilenetv2-staged", "overrides": overrides}
+    tumorscope.train(**options, out=out, device="cpu")  # type: ignore[arg-type]
+    stages = [row["stage"] for row in read_csv(out / "metrics.csv")]
+    assert stages == ["0"] * 3 + ["1"] * 3
+    before = (out / "metrics.csv").read_bytes()
+    tumorscope.train(**options, out=out, device="cpu", resume=True)  # type: ignore[arg-type]
+    assert (out / "metrics.csv").read_bytes() == before

@@ -1,0 +1,143 @@
+"""Several trainings: side by side, over seeds, followed elsewhere."""
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+from matplotlib.figure import Figure
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+import tumorscope
+from tests.conftest import TINY, Command
+from tumorscope.errors import UsageError
+from tumorscope.report import figures
+from tumorscope.schema.recipe import load_recipe
+from tumorscope.support.files import read_csv
+
+
+@pytest.fixture(scope="module")
+def series(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> tumorscope.Series:
+    """Two trainings of one epoch that differ in the seed."""
+    out = tmp_path_factory.mktemp("series") / "seeds"
+    overrides = [*TINY, "epochs=1", "seed=4"]
+    return tumorscope.train_seeds(
+        seeds=2,
+        data=phantoms,
+        overrides=overrides,
+        out=out,
+        device="cpu",
+        loggers=("tensorboard", "mlflow"),
+    )
+
+
+def test_seeds_share_their_parts_and_differ_otherwise(series: tumorscope.Series) -> None:
+    """What is compared is chance in training, so the images of each part are the same."""
+    first, second = (run.folder for run in series.runs)
+    assert [first.name, second.name] == ["seed-4", "seed-5"]
+    assert (first / "partition.csv").read_bytes() == (second / "partition.csv").read_bytes()
+    assert (first / "metrics.csv").read_bytes() != (second / "metrics.csv").read_bytes()
+    for run in series.runs:
+        began = load_recipe(run.folder / "recipe.yaml")
+        assert began.seed == int(run.folder.name.removeprefix("seed-"))
+    kept = json.loads((series.folder / "seeds.json").read_text())
+    values = [run.results.accuracy.value for run in series.runs]
+    assert kept["scores"]["accuracy"]["values"] == values
+    assert kept["seeds"] == [4, 5]
+
+
+def test_finished_seeds_are_not_trained_again(series: tumorscope.Series, phantoms: Path) -> None:
+    """A series that was stopped goes on with what is missing."""
+    stamps = [(run.folder / "checkpoints" / "last.ckpt").stat().st_mtime for run in series.runs]
+    options = {"data": phantoms, "overrides": [*TINY, "epochs=1", "seed=4"], "device": "cpu"}
+    with pytest.raises(UsageError, match="exists: give --resume"):
+        tumorscope.train_seeds(seeds=2, out=series.folder, **options)  # type: ignore[arg-type]
+    again = tumorscope.train_seeds(seeds=2, out=series.folder, resume=True, **options)  # type: ignore[arg-type]
+    assert again.summary == series.summary
+    assert stamps == [
+        (run.folder / "checkpoints" / "last.ckpt").stat().st_mtime for run in again.runs
+    ]
+
+
+def test_tensorboard_has_the_scores_of_metrics_csv(series: tumorscope.Series) -> None:
+    """Read back with TensorBoard's own reader."""
+    folder = series.runs[0].folder
+    events = EventAccumulator(str(folder / "tensorboard"))
+    events.Reload()
+    (row,) = read_csv(folder / "metrics.csv")
+    for name in ("train_loss", "validation_loss", "validation_accuracy"):
+        (scalar,) = events.Scalars(name)
+        assert scalar.step == 1
+        assert scalar.value == pytest.approx(float(row[name]), rel=1e-5)
+
+
+def test_mlflow_has_them_too(series: tumorscope.Series) -> None:
+    """Both runs lie in the database beside their folders."""
+    with sqlite3.connect(series.folder / "mlflow.db") as database:
+        found = database.execute(
+            "select r.name, m.value from metrics m join runs r on r.run_uuid = m.run_uuid "
+            "where m.key = 'validation_loss' order by r.name"
+        ).fetchall()
+    assert [name for name, _ in found] == ["seed-4", "seed-5"]
+    for run, (_, value) in zip(series.runs, found, strict=True):
+        (row,) = read_csv(run.folder / "metrics.csv")
+        assert value == pytest.approx(float(row["validation_loss"]), rel=1e-5)
+
+
+def test_runs_stand_side_by_side(
+    series: tumorscope.Series, tiny_run: tumorscope.Run, tmp_path: Path
+) -> None:
+    """Scores, pairs on the images both were tested on, and a figure of all curves."""
+    folders = [run.folder for run in series.runs]
+    made = tumorscope.compare(runs=folders, out=tmp_path / "c.png")
+    assert [run.images for run in made.numbers.runs] == [series.summary.images] * 2
+    (pair,) = made.numbers.pairs
+    first, second = (run.results.accuracy.value for run in series.runs)
+    assert first is not None
+    assert second is not None
+    assert pair.images == series.summary.images
+    assert pair.gain == pytest.approx(second - first)
+    assert pair.p_value is not None
+    assert made.figure.stat().st_size > 10_000
+
+
+def test_the_command_line_compares_and_refuses(
+    series: tumorscope.Series, command: Command, tmp_path: Path
+) -> None:
+    """A table within 80 columns, JSON, and a sentence for each mistake."""
+    runs = [run.folder for run in series.runs]
+    ran = command("compare", *runs)
+    assert ran.returncode == 0, ran.stderr
+    assert "McNemar p = " in ran.stdout
+    assert (tmp_path / "comparison.png").is_file()
+    assert json.loads(command("compare", *runs, "--json").stdout)["pairs"][0]["images"] > 0
+    for arguments, sentence in (
+        (runs[:1], "One run compares with nothing"),
+        ([runs[0], runs[0]], "named twice"),
+        ([runs[0], tmp_path], "is missing or damaged"),
+        ([*runs, "--out", "c.pdf"], "does not end in .png"),
+    ):
+        failed = command("compare", *arguments)
+        assert failed.returncode == 2
+        assert sentence in failed.stderr
+        assert "Traceback" not in failed.stderr
+
+
+def test_wrong_loggers_and_seeds_get_a_sentence(phantoms: Path, tmp_path: Path) -> None:
+    """Before anything is read."""
+    with pytest.raises(UsageError, match="no logger 'wandb': choose from tensorboard, mlflow"):
+        tumorscope.train(data=phantoms, loggers=["wandb"], out=tmp_path / "x")
+    with pytest.raises(UsageError, match="--seeds 1 shows no spread"):
+        tumorscope.train_seeds(seeds=1, data=phantoms)
+    with pytest.raises(TypeError, match="no option 'recipie'"):
+        tumorscope.train(data=phantoms, recipie="best")  # type: ignore[call-arg]
+
+
+def test_a_legend_tells_the_runs_apart(
+    series: tumorscope.Series, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Runs are named by what their paths do not share, however long these are."""
+    drawn: list[Figure] = []
+    monkeypatch.setattr(figures, "write_figure", lambda _, figure: drawn.append(figure))
+    tumorscope.compare(runs=[run.folder for run in series.runs], out=tmp_path / "c.png")
+    assert [text.get_text() for text in drawn[0].legends[0].get_texts()] == ["seed-4", "seed-5"]

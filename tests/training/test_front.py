@@ -1,0 +1,147 @@
+"""A frozen layer is run once: exactly in single precision, closely in half, or the plain way."""
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import tumorscope
+from tests.conftest import Heard
+from tumorscope.model import build_classifier, split_trunk
+from tumorscope.schema.recipe import load_recipe
+from tumorscope.support.files import read_csv
+
+STAGED = (
+    *("backbone=resnet10t", "pretrained=false", "image_size=48", "batch_size=8", "epochs=3"),
+    *("patience=null", "views=2", "weight_averaging=0.8", "keep=last", "dropout=0.2"),
+    # Adam would magnify what is only rounding, wherever a gradient is next to nothing.
+    *("precision=single", "optimizer=sgd", "learning_rate=0.01"),
+)
+
+
+def train(data: Path, out: Path, *more: str, resume: bool = False) -> tuple[Path, list[str]]:
+    """Train two stages, of which the first learns the head and the second the last block too."""
+    heard = Heard()
+    tumorscope.train(
+        data=data,
+        recipe="mobilenetv2-staged",
+        overrides=[*STAGED, *more],
+        out=out,
+        device="cpu",
+        progress=heard,
+        resume=resume,
+    )
+    return out, heard.lines
+
+
+@pytest.fixture(scope="module")
+def plain(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same views, with nothing kept: every layer runs in every epoch."""
+    out, lines = train(phantoms, tmp_path_factory.mktemp("plain") / "run", "cache_limit=0")
+    assert any("over the 0.0 GB of cache_limit: they are computed every epoch" in x for x in lines)
+    return out
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    """The weights of a run's bundle."""
+    return load_file(run / "bundle" / "weights.safetensors")
+
+
+def probabilities(run: Path, name: str = "predictions-validation.csv") -> np.ndarray:
+    """The probabilities that a run gave."""
+    rows = read_csv(run / name)
+    return np.array([[float(v) for k, v in r.items() if "probability" in k] for r in rows])
+
+
+def test_in_single_precision_it_is_exact(phantoms: Path, tmp_path: Path, plain: Path) -> None:
+    """Both stages end with the weights, and every epoch with the scores, of the plain way."""
+    out, lines = train(phantoms, tmp_path / "run", "cache_precision=single")
+    assert sum("GB of disk for this stage" in line for line in lines) == 2
+    expected = weights(plain)
+    for name, value in weights(out).items():
+        torch.testing.assert_close(value, expected[name], atol=1e-5, rtol=1e-4)
+    for row, other in zip(
+        read_csv(out / "metrics.csv"), read_csv(plain / "metrics.csv"), strict=True
+    ):
+        assert [float(v) for v in row.values()] == pytest.approx(
+            [float(v) for v in other.values()], abs=1e-4
+        )
+    assert not (out / "checkpoints" / "front").exists()
+
+
+def test_in_half_precision_it_is_close(phantoms: Path, tmp_path: Path, plain: Path) -> None:
+    """Validation probabilities stay within 0.01."""
+    out, _ = train(phantoms, tmp_path / "run")
+    assert np.abs(probabilities(out) - probabilities(plain)).max() < 0.01
+
+
+def test_a_resumed_stage_computes_its_front_again(phantoms: Path, tmp_path: Path) -> None:
+    """Stopped between the epochs of the second stage, it ends as if it had not been."""
+    whole, _ = train(phantoms, tmp_path / "whole")
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "tumorscope", "train", str(phantoms), *STAGED]
+    command += ["--recipe", "mobilenetv2-staged", "--out", str(out), "--device", "cpu"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("epoch 4/"):
+                process.kill()
+                break
+    assert 3 < len(read_csv(out / "metrics.csv")) < 6, "stopped too early or too late"
+    train(phantoms, out, resume=True)
+    expected = weights(whole)
+    assert all(torch.equal(value, expected[name]) for name, value in weights(out).items())
+    assert (out / "metrics.csv").read_bytes() == (whole / "metrics.csv").read_bytes()
+
+
+def test_a_full_disk_means_the_plain_way(phantoms: Path, tmp_path: Path) -> None:
+    """A sentence, and the training goes on."""
+    out = tmp_path / "run"
+    code = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (BYTES, BYTES));"
+        "from tumorscope.cli import main; main()"
+    )
+    # Above the checkpoints' 14 MB and below the 22 MB of the second stage's outputs.
+    limit = 18 * 2**20
+    settings: Sequence[str] = [*STAGED, "epochs=1", "views=100", "backbone=cnn"]
+    ran = subprocess.run(
+        [
+            *(sys.executable, "-c", code.replace("BYTES", str(limit)), "train", str(phantoms)),
+            *(*settings, "--recipe", "mobilenetv2-staged", "--out", str(out), "--device", "cpu"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "No space is left for the outputs of the frozen layers" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("backbone", "size", "blocks", "can"),
+    [
+        ("resnet18", 64, ["head"], True),
+        ("resnet18", 64, ["last_block", "head"], True),
+        ("mobilenetv2_050", 64, ["last_block", "head"], True),
+        ("cnn", 64, ["last_block", "head"], True),
+        ("resnet18", 64, ["all"], False),
+        ("vit_tiny_patch16_224", 224, ["blocks.11", "head"], False),
+    ],
+)
+def test_networks_are_cut_only_where_they_can_be(
+    backbone: str, size: int, blocks: list[str], can: bool
+) -> None:
+    """The halves answer as the whole; a network that is no chain of modules is not cut."""
+    recipe = load_recipe("resnet18", [f"backbone={backbone}", f"image_size={size}"])
+    model = build_classifier(recipe, 3).eval()
+    model.set_trainable(blocks)
+    halves = split_trunk(model, size)
+    assert (halves is not None) == can
+    if halves is not None:
+        pixels = torch.randint(0, 256, (3, 1, size, size)).float()
+        torch.testing.assert_close(halves.logits(halves.front(pixels)), model(pixels))
