@@ -14,8 +14,7 @@ from torch import nn
 from benchmarks.measure import DATA
 from benchmarks.peers import image_folder, loader, plain_loop
 from tumorscope.data.layouts import read_manifest
-from tumorscope.data.store import open_store
-from tumorscope.evaluation import class_numbers
+from tumorscope.data.store import class_numbers, open_store
 from tumorscope.model import build_classifier
 from tumorscope.records import Part, Partition
 from tumorscope.schema.recipe import load_recipe

@@ -6,10 +6,10 @@ from statistics import median
 
 import numpy as np
 
-from tumorscope.evaluation import Cases, score_headline
+from tumorscope.evaluation import Cases, score_images
 from tumorscope.evaluation.breakdown import score_patients, score_subgroups
 from tumorscope.evaluation.confidence import score_calibration, score_selection, score_sets
-from tumorscope.schema.card import Calibrated
+from tumorscope.schema.card import ModelCalibration
 
 IMAGES, CLASSES, ROUNDS = 5000, 4, 3
 NAMES = tuple("abcd")
@@ -36,11 +36,11 @@ def _evaluate(slices: int, seed: int) -> float:
     leaking = numbers % 3 == 0
     columns = {"size": [str(n % 7) for n in range(IMAGES)], "plane": ["a", "b"] * (IMAGES // 2)}
     started = time.perf_counter()
-    score_headline(cases, controls, NAMES)
-    score_headline(cases.some(~leaking), {k: v[~leaking] for k, v in controls.items()}, NAMES)
+    score_images(cases, controls, NAMES)
+    score_images(cases.some(~leaking), {k: v[~leaking] for k, v in controls.items()}, NAMES)
     score_patients(cases, [f"p{n}" for n in numbers], NAMES)
-    score_calibration(cases, Calibrated())
-    score_sets(cases, Calibrated(), NAMES)
+    score_calibration(cases, ModelCalibration())
+    score_sets(cases, ModelCalibration(), NAMES)
     score_selection(cases)
     score_subgroups(cases, columns)
     return time.perf_counter() - started

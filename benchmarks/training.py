@@ -11,8 +11,7 @@ from pathlib import Path
 from benchmarks.measure import DATA, Comparison, compare_all
 from benchmarks.peers import fastai_learner, plain_loop
 from tumorscope.data.layouts import read_manifest
-from tumorscope.data.store import open_store
-from tumorscope.evaluation import class_numbers
+from tumorscope.data.store import class_numbers, open_store
 from tumorscope.model import build_classifier
 from tumorscope.records import Part, Partition
 from tumorscope.schema.recipe import load_recipe

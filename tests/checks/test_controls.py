@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from tests.checks.conftest import DataFolder
-from tumorscope.checks.control_scores import Controls, control_scores
+from tumorscope.checks.control_scores import ControlsCheck, control_scores
 from tumorscope.evaluation.controls import look_up, majority
 
 
@@ -36,7 +36,7 @@ def test_silent_where_the_split_does_not_leak(folder: DataFolder) -> None:
             made.put(label, f"{number}{label}x.png", picture(place, 2 * number + place))
     scores = control_scores(made.survey())
     assert scores.random == scores.leak_free == 1
-    finding = Controls().run(made.survey())
+    finding = ControlsCheck().run(made.survey())
     assert finding.status == "passed"
     assert "leak-free folds 100.0%" in finding.sentence
 
@@ -54,6 +54,6 @@ def test_fires_where_the_split_leaks(published: DataFolder) -> None:
     assert scores.published == 1
     assert scores.leak_free is not None
     assert scores.leak_free < 0.9
-    finding = Controls().run(published.survey())
+    finding = ControlsCheck().run(published.survey())
     assert finding.status == "found"
     assert ("thumbnail look-up, published split", "100.0%") in finding.evidence

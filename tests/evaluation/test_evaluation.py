@@ -12,12 +12,12 @@ import tumorscope
 from tests.conftest import Command, Heard
 from tumorscope.data.phantom import write_phantoms
 from tumorscope.errors import DataError, UsageError
-from tumorscope.evaluation import Asked, Cases, score_cases, score_headline
+from tumorscope.evaluation import Cases, EvaluationOptions, score_cases, score_images
 from tumorscope.evaluation.breakdown import count_confused, score_patients, score_subgroups
 from tumorscope.evaluation.confidence import score_calibration, score_selection, score_sets
 from tumorscope.evaluation.mapping import map_classes
-from tumorscope.evaluation.summary import explanations, summarize, weaknesses
-from tumorscope.schema.card import Calibrated
+from tumorscope.evaluation.summary import explanations, summarize_results, weaknesses
+from tumorscope.schema.card import ModelCalibration
 from tumorscope.schema.results import Score
 from tumorscope.support.files import read_csv
 
@@ -81,15 +81,15 @@ def test_a_class_without_images_is_not_applicable() -> None:
 def test_one_patient_or_one_image_has_scores_without_intervals(patients: int, slices: int) -> None:
     """What cannot be said is left out, in words."""
     few = cases(patients, slices)
-    found = score_headline(
+    found = score_images(
         few, {"majority": few.truth * 0, "look_up": few.truth, "file_facts": few.truth}, NAMES
     )
     assert found.accuracy.value is not None
     assert (found.accuracy.low is None) == (patients == 1)
     assert "NaN" not in found.model_dump_json()
-    sets = score_sets(few, Calibrated(), NAMES)
+    sets = score_sets(few, ModelCalibration(), NAMES)
     assert sets.per_class["glioma"].threshold is None
-    for part in (score_calibration(few, Calibrated()), score_selection(few), sets):
+    for part in (score_calibration(few, ModelCalibration()), score_selection(few), sets):
         assert "NaN" not in part.model_dump_json()
     said = " ".join(weaknesses(found, few, leaks=0, patients_known=1))
     assert ("no interval" in said) == (patients == 1)
@@ -103,16 +103,18 @@ def test_the_first_line_names_a_control_that_is_not_beaten() -> None:
         "look_up": cases(60, 6, 1.0).predicted,
         "file_facts": good.truth * 0,
     }
-    beaten = score_headline(good, answers, NAMES)
+    beaten = score_images(good, answers, NAMES)
     assert beaten.controls.verdict == "beaten"
     assert beaten.controls.best == "look_up"
-    assert summarize(beaten, None, 0).startswith("The model beats what needs no learning, by +")
-    worse = score_headline(bad, answers, NAMES)
+    assert summarize_results(beaten, None, 0).startswith(
+        "The model beats what needs no learning, by +"
+    )
+    worse = score_images(bad, answers, NAMES)
     assert worse.controls.verdict == "worse"
-    assert "a thumbnail look-up on" in summarize(worse, None, 0)
-    equal = score_headline(good, {**answers, "look_up": good.predicted}, NAMES)
+    assert "a thumbnail look-up on" in summarize_results(worse, None, 0)
+    equal = score_images(good, {**answers, "look_up": good.predicted}, NAMES)
     assert equal.controls.verdict == "not shown"
-    assert summarize(equal, None, 0).startswith("The model is not shown to beat")
+    assert summarize_results(equal, None, 0).startswith("The model is not shown to beat")
 
 
 def test_with_leaks_the_answer_is_that_of_the_clean_part() -> None:
@@ -120,15 +122,15 @@ def test_with_leaks_the_answer_is_that_of_the_clean_part() -> None:
     whole = cases(40)
     answers = {"majority": whole.truth * 0, "look_up": whole.truth, "file_facts": whole.truth * 0}
     leaking = np.arange(len(whole)) % 3 == 0
-    scores = score_headline(whole, answers, NAMES)
-    new = score_headline(whole.some(~leaking), {n: a[~leaking] for n, a in answers.items()}, NAMES)
-    text = summarize(scores, new, int(leaking.sum()))
+    scores = score_images(whole, answers, NAMES)
+    new = score_images(whole.some(~leaking), {n: a[~leaking] for n, a in answers.items()}, NAMES)
+    text = summarize_results(scores, new, int(leaking.sum()))
     assert "160 new test images" in text
     assert "With the 80 that leak this would read" in text
-    assert "80 of these are not new" in summarize(scores, None, 80)
+    assert "80 of these are not new" in summarize_results(scores, None, 80)
     one = np.arange(len(whole)) == 0
-    few = score_headline(whole.some(one), {n: a[one] for n, a in answers.items()}, NAMES)
-    text = summarize(scores, few, 239)
+    few = score_images(whole.some(one), {n: a[one] for n, a in answers.items()}, NAMES)
+    text = summarize_results(scores, few, 239)
     assert "240 test images" in text
     assert text.endswith("so the score is too high. Only 1 is new: too few to judge by.")
 
@@ -186,11 +188,11 @@ def test_confused_pairs_come_worst_first() -> None:
 
 def test_stated_prevalences_are_shares_that_sum_to_one() -> None:
     """What is not given is shared out; what cannot be is refused."""
-    assert Asked(prevalence={"glioma": 0.5}).shares(NAMES) == [0.5, 0.25, 0.25]
-    assert Asked().shares(NAMES) is None
+    assert EvaluationOptions(prevalence={"glioma": 0.5}).shares(NAMES) == [0.5, 0.25, 0.25]
+    assert EvaluationOptions().shares(NAMES) is None
     for wrong in ({"lymphoma": 0.1}, {"glioma": 1.4}, {"glioma": 0.7, "no_tumor": 0.6}):
         with pytest.raises(UsageError):
-            Asked(prevalence=wrong).shares(NAMES)
+            EvaluationOptions(prevalence=wrong).shares(NAMES)
 
 
 def test_classes_are_mapped_by_name_by_tumour_and_as_told() -> None:

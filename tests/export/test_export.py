@@ -24,7 +24,7 @@ from tumorscope.inference.bundle import GRAPH, NETWORK, WEIGHTS, open_bundle
 from tumorscope.inference.predict import Predictor
 from tumorscope.inference.runtimes import open_engine
 from tumorscope.model import Classifier
-from tumorscope.model.deployed import Deployed, GateLayer, Network, Preprocess
+from tumorscope.model.deployed import DeployedModel, GateLayer, Network, Preprocess
 from tumorscope.model.gate import Views, fit_gate
 from tumorscope.schema.recipe import load_recipe
 
@@ -199,7 +199,7 @@ def test_an_export_that_answers_otherwise_is_not_kept() -> None:
     drawn = np.random.default_rng(0).random((30, 256)).astype(np.float32)
     views = Views(drawn, drawn[:, :32], drawn[:, :2])
     gate = fit_gate(views, views)
-    deployed = Deployed(Preprocess(16), Network(model), GateLayer(gate, 16)).eval()
+    deployed = DeployedModel(Preprocess(16), Network(model), GateLayer(gate, 16)).eval()
     with pytest.raises(ExportError, match="differs from the model"):
         checked_onnx(deployed, examples)
 
@@ -246,7 +246,7 @@ def _preprocess_in(runtime: str, module: Preprocess):  # type: ignore[no-untyped
     return lambda own: compiled([own])[0]
 
 
-def _around(module: Preprocess) -> Deployed:
+def _around(module: Preprocess) -> DeployedModel:
     """Return a whole around a resize, of which only that is looked at."""
     drawn = np.random.default_rng(0).random((30, 256)).astype(np.float32)
     views = Views(drawn, drawn[:, :32], drawn)
@@ -260,4 +260,4 @@ def _around(module: Preprocess) -> Deployed:
             return seen[:, :2], seen
 
     flat: SimpleNamespace | torch.nn.Module = Flat()
-    return Deployed(module, flat, GateLayer(gate, module.size)).eval()  # type: ignore[arg-type]
+    return DeployedModel(module, flat, GateLayer(gate, module.size)).eval()  # type: ignore[arg-type]

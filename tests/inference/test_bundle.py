@@ -22,7 +22,14 @@ import tumorscope
 from tumorscope.errors import BundleError
 from tumorscope.inference.bundle import CARD, GRAPH, WEIGHTS, Runtime, open_bundle, zip_bundle
 from tumorscope.inference.predict import Predictor
-from tumorscope.schema.card import Calibrated, Card, Conversion, Gated, Provenance, Scored
+from tumorscope.schema.card import (
+    Card,
+    Conversion,
+    GateSummary,
+    ModelCalibration,
+    Provenance,
+    Scored,
+)
 
 
 @pytest.fixture
@@ -205,7 +212,9 @@ def test_no_bytes_get_through(tiny_run: tumorscope.Run, content: bytes, place: i
                 open_bundle(harmed)
 
 
-@pytest.mark.parametrize("part", [Card, Calibrated, Provenance, Conversion, Gated, Scored])
+@pytest.mark.parametrize(
+    "part", [Card, ModelCalibration, Provenance, Conversion, GateSummary, Scored]
+)
 def test_every_field_of_a_card_is_described(part: type[BaseModel]) -> None:
     """The page on card.json names each field."""
     page = (Path(__file__).parents[2] / "docs" / "card-json.md").read_text(encoding="utf-8")

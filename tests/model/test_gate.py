@@ -6,8 +6,8 @@ import torch
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from tumorscope.model.deployed import GateLayer, Look, shares
-from tumorscope.model.gate import LEVEL_STEPS, Familiar, Views, _fit, fit_gate
+from tumorscope.model.deployed import GateLayer, GateViews, shares
+from tumorscope.model.gate import LEVEL_STEPS, Subspace, Views, _fit, fit_gate
 
 
 def drawn(count: int, features: int, seed: int, scale: float = 1.0) -> NDArray[np.float32]:
@@ -60,7 +60,7 @@ def test_the_layer_is_the_gate() -> None:
     generator = np.random.default_rng(0)
     pixels = torch.from_numpy(generator.integers(0, 256, (60, size, size))).float()
     embedding = torch.from_numpy(drawn(60, 20, 0))
-    small, texture = Look(size)(pixels)
+    small, texture = GateViews(size)(pixels)
     seen = Views(small.numpy(), texture.numpy(), embedding.numpy())
     gate = fit_gate(seen.some(slice(30)), seen.some(slice(30, 50)))
     found = GateLayer(gate, size)(pixels, embedding).numpy()
@@ -82,6 +82,6 @@ def test_shares_count_values_by_their_nearness() -> None:
 def test_features_that_never_vary() -> None:
     """Constant features and equal images give finite answers."""
     same = np.ones((20, 32), np.float32)
-    found: Familiar = _fit(same)
+    found: Subspace = _fit(same)
     assert np.isfinite(found.oddness(same)).all()
     assert found.oddness(same + 1).min() > 1

@@ -7,16 +7,15 @@ import torch
 
 import tumorscope
 from tumorscope.data.layouts import read_manifest
-from tumorscope.data.store import open_store
+from tumorscope.data.store import class_numbers, open_store
 from tumorscope.errors import UsageError
-from tumorscope.evaluation import class_numbers
 from tumorscope.model import build_classifier
 from tumorscope.model.augmentation import augment, draw_uniforms
 from tumorscope.records import Part, Partition
 from tumorscope.runs.folder import resumed_recipe
 from tumorscope.schema.recipe import Augment, load_recipe
 from tumorscope.support.progress import Quiet
-from tumorscope.training import Fitted, fit, settle_precision
+from tumorscope.training import TrainedModel, fit, settle_precision
 from tumorscope.training.device import bfloat16_pays
 
 
@@ -54,7 +53,7 @@ def test_augmentation_keeps_its_digits() -> None:
         assert torch.equal(augment(pixels, uniforms, spec), expected)
 
 
-def fitted(data: Path, folder: Path, precision: str) -> Fitted:
+def fitted(data: Path, folder: Path, precision: str) -> TrainedModel:
     """Three epochs on phantoms."""
     settings = ["backbone=resnet10t", "image_size=48", "batch_size=8", "epochs=3"]
     recipe = load_recipe("resnet18", [*settings, f"precision={precision}"])

@@ -6,9 +6,8 @@ import pytest
 import torch
 
 from tumorscope.data.layouts import read_manifest
-from tumorscope.data.store import open_store
+from tumorscope.data.store import class_numbers, open_store
 from tumorscope.errors import RecipeError
-from tumorscope.evaluation import class_numbers
 from tumorscope.model import build_classifier, build_trunk
 from tumorscope.records import Part, Partition
 from tumorscope.schema.recipe import Stage, load_recipe

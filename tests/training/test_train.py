@@ -23,7 +23,7 @@ from tumorscope.support.files import read_csv
 from tumorscope.training.data import Batches
 from tumorscope.training.device import resolve_device
 from tumorscope.training.fit import _explained
-from tumorscope.training.keep import Keeper, best_epoch
+from tumorscope.training.keep import CheckpointWriter, best_epoch
 
 HARD = (
     *("image_size=32", "epochs=8", "batch_size=4", "dropout=0.3", "weight_averaging=0.9"),
@@ -175,7 +175,7 @@ def test_resume_refuses_other_settings_and_other_data(
 def test_a_damaged_checkpoint_is_a_sentence(tmp_path: Path) -> None:
     """Half a checkpoint is named and not loaded, and neither is a pickle."""
     (tmp_path / "checkpoints").mkdir()
-    keeper = Keeper(tmp_path)
+    keeper = CheckpointWriter(tmp_path)
     assert not keeper.read_last()
     for content in (b"PK\x03\x04 half", b"cos\nsystem\n(S'false'\ntR."):
         keeper.last.write_bytes(content)
@@ -217,7 +217,7 @@ def test_out_of_memory_says_what_to_lower(tmp_path: Path) -> None:
     recipe = load_recipe("resnet18")
     with (
         pytest.raises(OutOfMemory, match=r"lower batch_size \(now 32\) or image_size \(now 224\)"),
-        _explained(recipe, Keeper(tmp_path)),
+        _explained(recipe, CheckpointWriter(tmp_path)),
     ):
         torch.empty(10**15)
 

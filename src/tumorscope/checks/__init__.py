@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tumorscope.checks.balance import Balance
 from tumorscope.checks.base import Check, Finding
-from tumorscope.checks.control_scores import Controls
+from tumorscope.checks.control_scores import ControlsCheck
 from tumorscope.checks.copies import ExactCopies, NearCopies
 from tumorscope.checks.labels import LabelConflicts
 from tumorscope.checks.leaks import LeakCheck
@@ -27,7 +27,7 @@ CHECKS: tuple[Check, ...] = (
     Balance(),
     OddOnes(),
     Shortcuts(),
-    Controls(),
+    ControlsCheck(),
 )
 
 

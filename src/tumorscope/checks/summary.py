@@ -18,7 +18,7 @@ from tumorscope.schema.audit import (
 )
 
 
-def summarize(survey: Survey, findings: Sequence[Finding], groups: int) -> Audit:
+def summarize_audit(survey: Survey, findings: Sequence[Finding], groups: int) -> Audit:
     """Return the numbers of an audit."""
     manifest = survey.store.manifest
     scores = control_scores(survey)

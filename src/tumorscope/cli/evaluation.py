@@ -11,7 +11,7 @@ from tumorscope.cli.app import app
 from tumorscope.cli.options import AsJson, Debug, Quietly, pairs
 
 if TYPE_CHECKING:
-    from tumorscope.schema.comparison import Pair
+    from tumorscope.schema.comparison import RunPair
 
 REVIEWED = 20  # rows that are shown
 
@@ -140,7 +140,7 @@ def compare(
     show(f"\nCurves:  {made.figure}")
 
 
-def _pair_sentence(pair: "Pair") -> str:
+def _pair_sentence(pair: "RunPair") -> str:
     if pair.gain is None or pair.p_value is None:
         return "they were tested on no image in common."
     ends = f" ({pair.low:+.1%} to {pair.high:+.1%})" if pair.low is not None else ""

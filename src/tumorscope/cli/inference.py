@@ -15,7 +15,7 @@ from tumorscope.cli.options import AsJson, Debug, Quietly
 from tumorscope.errors import MissingExtra, TumorscopeError, UsageError
 
 if TYPE_CHECKING:
-    from tumorscope.inference.archive import Runner, Scored
+    from tumorscope.inference.archive import ArchiveCounts, Runner
     from tumorscope.inference.bundle import Runtime
     from tumorscope.inference.predict import Predictor
     from tumorscope.records import Prediction
@@ -32,7 +32,7 @@ class Format(StrEnum):
     csv = "csv"
 
 
-class Engine(StrEnum):
+class Scheduler(StrEnum):
     """Where an archive is scored."""
 
     local = "local"
@@ -66,7 +66,9 @@ def predict(
         RuntimeName | None,
         typer.Option(help="What runs the model.", show_default="the bundle's own"),
     ] = None,
-    engine: Annotated[Engine, typer.Option(help="Where to score; ray needs --out.")] = Engine.local,
+    engine: Annotated[
+        Scheduler, typer.Option(help="Where to score; ray needs --out.")
+    ] = Scheduler.local,
     workers: Annotated[
         int | None, typer.Option(min=1, help="How many work at once.", show_default="all cores")
     ] = None,
@@ -75,7 +77,7 @@ def predict(
     debug: Debug = False,  # noqa: ARG001 (its callback does the work)
 ) -> None:
     """Classify images: class, probabilities, and whether to answer at all."""
-    from tumorscope.inference.archive import Scored, score_archive  # noqa: PLC0415
+    from tumorscope.inference.archive import ArchiveCounts, score_archive  # noqa: PLC0415
     from tumorscope.inference.inputs import list_inputs  # noqa: PLC0415
     from tumorscope.inference.predict import Predictor  # noqa: PLC0415
     from tumorscope.support.terminal import terminal_progress  # noqa: PLC0415
@@ -90,13 +92,13 @@ def predict(
             out,
             runtime=chosen,
             workers=workers,
-            run=_on_ray() if engine is Engine.ray else None,
+            run=_on_ray() if engine is Scheduler.ray else None,
             progress=progress,
         )
-    elif engine is Engine.ray:
+    elif engine is Scheduler.ray:
         raise UsageError("--engine ray writes to a file: say which with --out FILE.jsonl.")
     else:
-        scored = Scored()
+        scored = ArchiveCounts()
         predictor = Predictor.load(bundle, runtime=chosen, threads=1)
         told = _counted(predictor.predict(names, workers=workers), scored)
         _PRINTERS[Format.jsonl if as_json else answers](told, predictor)
@@ -116,13 +118,13 @@ def _on_ray() -> "Runner":
     return run_on_ray
 
 
-def _counted(answers: "Iterator[Prediction]", scored: "Scored") -> "Iterator[Prediction]":
+def _counted(answers: "Iterator[Prediction]", scored: "ArchiveCounts") -> "Iterator[Prediction]":
     for answer in answers:
         scored.count(answer)
         yield answer
 
 
-def _conclude(scored: "Scored", inputs: list[str], out: Path | None) -> None:
+def _conclude(scored: "ArchiveCounts", inputs: list[str], out: Path | None) -> None:
     """Say on standard error what was refused or failed, and end with the code that says so."""
     if not scored.inputs:
         if out is not None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tumorscope.commands.seeds import Series
     from tumorscope.commands.train import Run
     from tumorscope.schema.card import Scored
-    from tumorscope.schema.results import Headline, Results, Score
+    from tumorscope.schema.results import ImageScores, Results, Score
 
 CONTROLS = (
     ("majority", "most frequent class"),
@@ -55,7 +55,7 @@ def show_results(results: "Results") -> None:
     )
 
 
-def show_headline(scores: "Headline") -> None:
+def show_headline(scores: "ImageScores") -> None:
     """Show scores with intervals, and the controls below them."""
     rows = [
         ("accuracy", percent(scores.accuracy), interval(scores.accuracy)),

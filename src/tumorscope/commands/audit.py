@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tumorscope._version import __version__
 from tumorscope.checks import run_checks
-from tumorscope.checks.summary import summarize
+from tumorscope.checks.summary import summarize_audit
 from tumorscope.data.layouts import read_manifest
 from tumorscope.data.store import MIDDLE, Store, cache_folder, open_store
 from tumorscope.errors import UsageError
@@ -18,7 +18,7 @@ from tumorscope.support.progress import Progress, Quiet
 
 
 @dataclass(frozen=True)
-class Audited:
+class AuditReport:
     """A finished audit.
 
     Attributes:
@@ -32,7 +32,7 @@ class Audited:
 
 def audit(
     *, data: str | Path, out: str | Path | None = None, progress: Progress | None = None
-) -> Audited:
+) -> AuditReport:
     """Look at a data set with every check and write `audit.json` and `audit.html`.
 
     Args:
@@ -61,7 +61,7 @@ def audit(
         folder.mkdir(parents=True, exist_ok=True)
     for name in ("audit.html", "audit.json"):
         write_bytes(folder / name, (kept / name).read_bytes())
-    return Audited(folder, Audit.model_validate_json((kept / "audit.json").read_bytes()))
+    return AuditReport(folder, Audit.model_validate_json((kept / "audit.json").read_bytes()))
 
 
 def _kept_audit(store: Store) -> Path:
@@ -80,6 +80,6 @@ def _check_all(store: Store, folder: Path, progress: Progress) -> None:
     survey = Survey(store)
     findings = run_checks(survey, progress)
     groups = len(set(survey.groups(Rules()).tolist()))
-    summary = summarize(survey, findings, groups)
+    summary = summarize_audit(survey, findings, groups)
     write_text(folder / "audit.json", summary.model_dump_json(indent=2) + "\n")
     write_audit_page(folder / "audit.html", store, summary, findings)

@@ -13,7 +13,7 @@ from tumorscope.support.files import explained
 
 
 @dataclass(frozen=True)
-class Compared:
+class ComparisonFiles:
     """A finished comparison.
 
     Attributes:
@@ -25,7 +25,7 @@ class Compared:
     numbers: "Comparison"
 
 
-def compare(*, runs: Sequence[str | Path], out: str | Path = "comparison.png") -> Compared:
+def compare(*, runs: Sequence[str | Path], out: str | Path = "comparison.png") -> ComparisonFiles:
     """Put finished trainings side by side and draw their curves in one figure.
 
     Args:
@@ -48,7 +48,7 @@ def compare(*, runs: Sequence[str | Path], out: str | Path = "comparison.png") -
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     write_figure(path, compared_curves(histories))
-    return Compared(path, numbers)
+    return ComparisonFiles(path, numbers)
 
 
 def _telling(folders: Sequence[Path]) -> list[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tumorscope.data.layouts import read_manifest
 from tumorscope.data.store import open_store
-from tumorscope.evaluation.evaluate import Asked
+from tumorscope.evaluation.evaluate import EvaluationOptions
 from tumorscope.grouping.survey import Survey
 from tumorscope.inference.predict import Predictor
 from tumorscope.runs.assessment import _evaluate_elsewhere, assess_run, run_data
@@ -46,7 +46,7 @@ def evaluate(
     """
     require_training("tumorscope evaluate")
     progress, folder = progress or Quiet(), Path(run)
-    asked = Asked(by, prevalence, robustness)
+    asked = EvaluationOptions(by, prevalence, robustness)
     home = Path(read_environment(folder)["data"]["path"])
     recipe = Predictor.load(folder).card.recipe
     if data is not None and Path(data).resolve() != home:

@@ -12,9 +12,8 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from tumorscope.data.store import Store, batches
+from tumorscope.data.store import Store, batches, class_numbers
 from tumorscope.errors import MissingExtra, UsageError
-from tumorscope.evaluation import class_numbers
 from tumorscope.evaluation.scores import Cases, share_score
 from tumorscope.export import ExportError
 from tumorscope.export.graph import split_graph
@@ -73,7 +72,7 @@ class Exported:
 
 
 @dataclass(frozen=True)
-class Material:
+class ExportImages:
     """The images that an export is fitted to, judged and told by.
 
     Attributes:
@@ -141,16 +140,16 @@ def export_run(
     return Exported(folder, zip_bundle(folder), told)
 
 
-def _material(run: Path, data: str | Path | None, progress: Progress) -> Material:
+def _material(run: Path, data: str | Path | None, progress: Progress) -> ExportImages:
     store, partition = run_data(run, Path(data) if data else None, progress)
     judged = partition.where("validation")
     if not len(judged):
         raise UsageError(f"{run} has no validation images, which an export is held against.")
-    return Material(store, partition, judged, partition.where("test"))
+    return ExportImages(store, partition, judged, partition.where("test"))
 
 
 def _contents(
-    original: Bundle, to: Target, precision: Precision, material: Material, progress: Progress
+    original: Bundle, to: Target, precision: Precision, material: ExportImages, progress: Progress
 ) -> dict[str, bytes]:
     """Return the files of an export but its card and README."""
     whole = onnx.load_from_string(original.read(GRAPH))
@@ -185,7 +184,7 @@ def _compare(
     made: Bundle,
     precision: Precision,
     contents: Mapping[str, bytes],
-    material: Material,
+    material: ExportImages,
     progress: Progress,
 ) -> Conversion:
     """Let original and export answer the same images; refuse an export that answers otherwise."""
@@ -255,7 +254,7 @@ def _answers(
     return np.concatenate(found)
 
 
-def _cases(material: Material, rows: NDArray[np.intp], answers: NDArray[np.float32]) -> Cases:
+def _cases(material: ExportImages, rows: NDArray[np.intp], answers: NDArray[np.float32]) -> Cases:
     truth = class_numbers(material.store)[rows]
     return Cases(truth, answers, [material.partition.groups[row] for row in rows])
 

@@ -18,11 +18,12 @@ from tumorscope.commands.train import (
     survey_data,
     train_one,
 )
+from tumorscope.data.store import class_numbers
 from tumorscope.errors import DataError, UsageError
-from tumorscope.evaluation import Cases, class_numbers, control_answers, score_headline
-from tumorscope.evaluation.summary import summarize
+from tumorscope.evaluation import Cases, control_answers, score_images
+from tumorscope.evaluation.summary import summarize_results
 from tumorscope.grouping.choice import cautions
-from tumorscope.grouping.origins import known_images
+from tumorscope.grouping.origins import image_origins
 from tumorscope.grouping.partition import fold_partition, make_folds
 from tumorscope.grouping.partition_file import read_partition_file
 from tumorscope.grouping.survey import Rules, Survey
@@ -137,16 +138,16 @@ def _pool(
     for number, (run, found) in enumerate(zip(runs, parts, strict=True), 1):
         tested = found.where("test")
         chances[tested], fold_of[tested] = read_probabilities(run.folder, names), number
-        leaking[tested] = known_images(survey, found).leaking[tested]
+        leaking[tested] = image_origins(survey, found).leaking[tested]
         for name, answers in control_answers(store, labels, found.where("train"), tested).items():
             said.setdefault(name, np.zeros(len(labels), np.intp))[tested] = answers
     cases = Cases(labels, chances / chances.sum(axis=1, keepdims=True), parts[0].groups)
-    whole, leaks, clean = score_headline(cases, said, names), int(leaking.sum()), None
+    whole, leaks, clean = score_images(cases, said, names), int(leaking.sum()), None
     if 0 < leaks < len(labels):
         new = {name: answers[~leaking] for name, answers in said.items()}
-        clean = score_headline(cases.some(~leaking), new, names)
+        clean = score_images(cases.some(~leaking), new, names)
     summary = FoldSummary(
-        summary=summarize(whole, clean, leaks),
+        summary=summarize_results(whole, clean, leaks),
         classes=names,
         leaks=leaks,
         pooled=whole,

@@ -22,7 +22,7 @@ HEADER = ("rank", "image", "label", "suggested", "quality", "disputed")
 
 
 @dataclass(frozen=True)
-class Disputed:
+class LabelIssue:
     """One image in the order in which labels are worth a second look.
 
     Attributes:
@@ -53,7 +53,7 @@ class Review:
 
     table: Path
     sheet: Path
-    rows: tuple[Disputed, ...]
+    rows: tuple[LabelIssue, ...]
     out_of_fold: bool
 
 
@@ -86,7 +86,7 @@ def review(*, run: str | Path, progress: Progress | None = None) -> Review:
     quality = get_label_quality_scores(labels, chances, method="normalized_margin")
     issues = find_label_issues(labels, chances, n_jobs=1)
     rows = tuple(
-        Disputed(
+        LabelIssue(
             answers[n]["image"],
             names[labels[n]],
             names[chances[n].argmax()],
@@ -122,7 +122,7 @@ def _data_of(folder: Path, progress: Progress, *, whole: bool) -> Store:
     return open_store(read_manifest(place), MIDDLE, progress=progress)
 
 
-def _tiles(store: Store, rows: tuple[Disputed, ...]) -> list[Tile]:
+def _tiles(store: Store, rows: tuple[LabelIssue, ...]) -> list[Tile]:
     place = {row.image: number for number, row in enumerate(store.manifest.rows)}
     shown = [row for row in rows if row.image in place][:SHOWN]
     pixels = store.pixels([place[row.image] for row in shown])

@@ -17,7 +17,7 @@ from tumorscope.support.progress import Progress
 
 
 @dataclass(frozen=True)
-class SplitMade:
+class SplitSummary:
     """What a split came to.
 
     Attributes:
@@ -48,7 +48,7 @@ def split(
     seed: int = 0,
     switched_off: Sequence[str] = (),
     progress: Progress | None = None,
-) -> SplitMade:
+) -> SplitSummary:
     """Divide a data set so that nothing leaks, and write the partition.
 
     Args:
@@ -104,7 +104,7 @@ def split(
         path.parent.mkdir(parents=True, exist_ok=True)
     names = [f"g{group}" for group in groups]
     write_partition_file(path, store, names, survey.patients, places, settings=settings, note=note)
-    return SplitMade(path, note, counts, len(set(names)), stray, tuple(weak))
+    return SplitSummary(path, note, counts, len(set(names)), stray, tuple(weak))
 
 
 def _refuse_split(path: Path, data: Path, folds: int | None, keep_test: bool) -> None:

@@ -110,11 +110,11 @@ def _join(options: Options) -> bool:
 def _assist(options: Options) -> Run:
     """Take part in a training that another process leads, from what it has written."""
     from tumorscope.data.dataset import read_store  # noqa: PLC0415 (imports SciPy)
-    from tumorscope.evaluation import class_numbers  # noqa: PLC0415 (imports scikit-learn)
+    from tumorscope.data.store import class_numbers  # noqa: PLC0415 (imports scikit-learn)
     from tumorscope.model import build_classifier  # noqa: PLC0415 (imports PyTorch)
     from tumorscope.training import fit, processes, resolve_device  # noqa: PLC0415
 
-    folder = processes.heard(Path())
+    folder = processes.from_leader(Path())
     recipe = load_recipe(folder / RECIPE)
     store = read_store(Path(options["data"]), recipe, Quiet(), strict=False)
     fit(
@@ -228,7 +228,7 @@ def make_job(survey: "Survey", found: Partition, options: Options) -> Job:
 
 def train_one(job: Job, recipe: Recipe, folder: Path, *, resume: bool) -> Run:
     """Train once on what was prepared, from a new folder or one to go on with, to its report."""
-    from tumorscope.evaluation import class_numbers  # noqa: PLC0415 (imports SciPy)
+    from tumorscope.data.store import class_numbers  # noqa: PLC0415 (imports SciPy)
     from tumorscope.export import export_bundle  # noqa: PLC0415 (imports PyTorch)
     from tumorscope.model import build_classifier  # noqa: PLC0415
     from tumorscope.report.exploration import write_exploration  # noqa: PLC0415 (matplotlib)
@@ -247,7 +247,7 @@ def train_one(job: Job, recipe: Recipe, folder: Path, *, resume: bool) -> Run:
         recipe = settle_precision(recipe, job.device)
         create_run(folder, recipe, store, found, job.device, job.place)
         write_exploration(folder, store, found, recipe)
-    processes.heard(folder)  # the others begin now
+    processes.from_leader(folder)  # the others begin now
     fitted = fit(
         build_classifier(recipe, len(store.manifest.classes)),
         store,

@@ -78,8 +78,8 @@ class Store:
     manifest: Manifest
     facts: tuple[Facts, ...]
     size: int
-    _pixels: "NDArray[np.uint8] | Stacked"
-    _middles: "NDArray[np.uint8] | Stacked"
+    _pixels: "NDArray[np.uint8] | StackedArrays"
+    _middles: "NDArray[np.uint8] | StackedArrays"
     _places: NDArray[np.intp]
 
     def __len__(self) -> int:
@@ -109,11 +109,11 @@ class Store:
 
 
 @dataclass(frozen=True)
-class Stacked:
+class StackedArrays:
     """Two arrays of images of one size, read as if one stood behind the other."""
 
-    first: "NDArray[np.uint8] | Stacked"
-    second: "NDArray[np.uint8] | Stacked"
+    first: "NDArray[np.uint8] | StackedArrays"
+    second: "NDArray[np.uint8] | StackedArrays"
 
     def __len__(self) -> int:
         return len(self.first) + len(self.second)
@@ -134,8 +134,8 @@ def join_stores(first: Store, second: Store) -> Store:
         manifest=replace(second.manifest, rows=rows),
         facts=first.facts + second.facts,
         size=first.size,
-        _pixels=Stacked(first._pixels, second._pixels),
-        _middles=Stacked(first._middles, second._middles),
+        _pixels=StackedArrays(first._pixels, second._pixels),
+        _middles=StackedArrays(first._middles, second._middles),
         _places=np.concatenate([first._places, second._places + len(first._pixels)]),
     )
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from tumorscope.data.store import Store
 from tumorscope.errors import UsageError
 from tumorscope.evaluation.scores import Cases, score_cases, share_score
-from tumorscope.schema.results import Confused, PatientScores, Subgroup
+from tumorscope.schema.results import ConfusedPair, PatientScores, Subgroup
 
 MOST_VALUES = 8  # of a column that are told apart; the rest is put together
 ALWAYS = ("plane", "source")  # columns of a manifest that are looked at without being asked for
@@ -48,10 +48,10 @@ def score_patients(
     )
 
 
-def count_confused(confusion: NDArray[np.intp], names: Sequence[str]) -> tuple[Confused, ...]:
+def count_confused(confusion: NDArray[np.intp], names: Sequence[str]) -> tuple[ConfusedPair, ...]:
     """Return the pairs of classes that are taken for each other, most images first."""
     found = [
-        Confused(
+        ConfusedPair(
             actual=actual,
             predicted=predicted,
             images=int(confusion[i, j]),

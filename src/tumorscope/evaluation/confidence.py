@@ -10,7 +10,7 @@ from tumorscope.metrics.calibration import calibration_gaps, gaps_of, tempered, 
 from tumorscope.metrics.conformal import label_sets
 from tumorscope.metrics.intervals import interval
 from tumorscope.metrics.scores import Values
-from tumorscope.schema.card import Calibrated
+from tumorscope.schema.card import ModelCalibration
 from tumorscope.schema.results import (
     Bin,
     Calibration,
@@ -24,7 +24,7 @@ from tumorscope.schema.results import (
 POINTS = 100  # of the risk-coverage curve
 
 
-def score_calibration(cases: Cases, found: Calibrated) -> Calibration:
+def score_calibration(cases: Cases, found: ModelCalibration) -> Calibration:
     """Compare probabilities with shares of right answers, without the temperature and with it.
 
     Args:
@@ -69,7 +69,7 @@ def _reliability(cases: Cases) -> Reliability:
     )
 
 
-def score_sets(cases: Cases, found: Calibrated, names: Sequence[str]) -> Sets:
+def score_sets(cases: Cases, found: ModelCalibration, names: Sequence[str]) -> Sets:
     """Measure how often conformal sets hold the true class."""
     sets = label_sets(cases.probabilities, found.thresholds or [None] * len(names))
     holds, sizes = sets[np.arange(len(cases)), cases.truth], sets.sum(axis=1)

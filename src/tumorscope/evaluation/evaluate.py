@@ -16,11 +16,11 @@ from tumorscope.evaluation.breakdown import (
     score_subgroups,
 )
 from tumorscope.evaluation.confidence import score_calibration, score_selection, score_sets
-from tumorscope.evaluation.headline import control_answers, score_headline
-from tumorscope.evaluation.robustness import strain
+from tumorscope.evaluation.headline import control_answers, score_images
+from tumorscope.evaluation.robustness import measure_robustness
 from tumorscope.evaluation.scores import Cases, log_loss, share_score
-from tumorscope.evaluation.summary import explanations, judged_by, summarize, weaknesses
-from tumorscope.grouping.origins import Known
+from tumorscope.evaluation.summary import explanations, judged_by, summarize_results, weaknesses
+from tumorscope.grouping.origins import Origins
 from tumorscope.inference.predict import BATCH, Predictor
 from tumorscope.metrics.intervals import wilson
 from tumorscope.records import PARTS, Part, Partition
@@ -29,7 +29,7 @@ from tumorscope.support.progress import Progress
 
 
 @dataclass(frozen=True)
-class Asked:
+class EvaluationOptions:
     """What an evaluation shall look at beside what it always does.
 
     Attributes:
@@ -90,9 +90,9 @@ def evaluate_store(
     predictor: Predictor,
     store: Store,
     partition: Partition,
-    known: Known,
+    known: Origins,
     *,
-    asked: Asked | None = None,
+    asked: EvaluationOptions | None = None,
     parts: Sequence[Part] = PARTS,
     progress: Progress,
 ) -> Evaluation:
@@ -110,7 +110,7 @@ def evaluate_store(
     Raises:
         UsageError: what was asked for does not fit the data.
     """
-    asked, names = asked or Asked(), predictor.card.classes
+    asked, names = asked or EvaluationOptions(), predictor.card.classes
     prevalence = asked.shares(names)
     where = {part: partition.where(part) for part in PARTS}
     tested = where["test"]
@@ -120,19 +120,19 @@ def evaluate_store(
     groups = [partition.groups[row] for row in tested]
     cases = Cases(labels[tested], answers[tested], groups)
     controls = control_answers(store, labels, where["train"], tested)
-    whole = score_headline(cases, controls, names, prevalence)
+    whole = score_images(cases, controls, names, prevalence)
     leaking = known.leaking[tested]
     clean, leaks = None, int(leaking.sum())
     if 0 < leaks < len(tested):
         said = {name: answer[~leaking] for name, answer in controls.items()}
-        clean = score_headline(cases.some(~leaking), said, names, prevalence)
+        clean = score_images(cases.some(~leaking), said, names, prevalence)
     patients = [known.patients[row] for row in tested]
     scored = {part: _part_scores(labels, answers, partition, part) for part in parts}
     right = int(cases.right.sum())
     ends = wilson(right / len(cases), len(cases))
     found = Results(
         tumorscope=__version__,
-        summary=summarize(whole, clean, leaks),
+        summary=summarize_results(whole, clean, leaks),
         warnings=(
             *weaknesses(
                 whole,
@@ -164,7 +164,9 @@ def evaluate_store(
         selection=score_selection(cases),
         subgroups=score_subgroups(cases, columns),
         confused=count_confused(cases.confusion, names),
-        robustness=strain(predictor, store, tested, cases, progress) if asked.robustness else None,
+        robustness=measure_robustness(predictor, store, tested, cases, progress)
+        if asked.robustness
+        else None,
         **{name: getattr(whole, name) for name in type(whole).model_fields},
     )
     return Evaluation(labels, answers, found)

@@ -17,9 +17,9 @@ from tumorscope.evaluation.controls import (
 from tumorscope.evaluation.scores import Cases, make_score, score_cases, share_score
 from tumorscope.metrics.intervals import paired_gain
 from tumorscope.metrics.scores import Classes
-from tumorscope.schema.results import Controls, Headline, Score
+from tumorscope.schema.results import Controls, ImageScores, Score
 
-Answers = Mapping[str, Classes]
+ControlAnswers = Mapping[str, Classes]
 CONTROL_NAMES = {
     "majority": "always the most frequent class",
     "look_up": "a thumbnail look-up",
@@ -51,12 +51,12 @@ def control_answers(
     }
 
 
-def score_headline(
+def score_images(
     cases: Cases,
-    answers: Answers,
+    answers: ControlAnswers,
     names: Sequence[str],
     prevalence: Sequence[float] | None = None,
-) -> Headline:
+) -> ImageScores:
     """Score test images, and the controls on the same images.
 
     Args:
@@ -67,10 +67,12 @@ def score_headline(
     """
     scores = score_cases(cases, names, prevalence)
     controls = _compare(cases, answers)
-    return Headline(controls=controls, **{n: getattr(scores, n) for n in type(scores).model_fields})
+    return ImageScores(
+        controls=controls, **{n: getattr(scores, n) for n in type(scores).model_fields}
+    )
 
 
-def _compare(cases: Cases, answers: Answers) -> Controls:
+def _compare(cases: Cases, answers: ControlAnswers) -> Controls:
     right = {name: said == cases.truth for name, said in answers.items()}
     scores = {name: share_score(values, cases.clusters) for name, values in right.items()}
     best = max(right, key=lambda name: float(right[name].mean()))

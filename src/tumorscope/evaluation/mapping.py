@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from tumorscope.errors import UsageError
 from tumorscope.inference.predict import Predictor
-from tumorscope.schema.card import Calibrated, Card
+from tumorscope.schema.card import Card, ModelCalibration
 from tumorscope.schema.labels import canonical, same_class
 
 TUMOURS = ("glioma", "meningioma", "pituitary")  # that a set may put together as "tumour"
@@ -106,10 +106,10 @@ class MappedPredictor(Predictor):
         return mapped
 
 
-def _mapped_calibration(found: Calibrated, mapping: ClassMap) -> Calibrated:
+def _mapped_calibration(found: ModelCalibration, mapping: ClassMap) -> ModelCalibration:
     """Return thresholds in the order of the mapping; none where classes were put together."""
     if len(set(mapping.columns)) < len(mapping.columns):
-        return Calibrated(note="Not applicable: classes were put together.")
+        return ModelCalibration(note="Not applicable: classes were put together.")
     order = [mapping.columns.index(place) for place in range(len(mapping.names))]
     update = {
         "thresholds": tuple(found.thresholds[n] for n in order) if found.thresholds else (),

@@ -7,17 +7,17 @@ from tumorscope.data.store import Store, batches
 from tumorscope.evaluation.corruptions import CHANGES
 from tumorscope.evaluation.scores import Cases, share_score
 from tumorscope.inference.predict import BATCH, Predictor
-from tumorscope.schema.results import Strained
+from tumorscope.schema.results import RobustnessCurve
 from tumorscope.support.progress import Progress
 
 
-def strain(
+def measure_robustness(
     predictor: Predictor,
     store: Store,
     rows: NDArray[np.intp],
     cases: Cases,
     progress: Progress,
-) -> tuple[Strained, ...]:
+) -> tuple[RobustnessCurve, ...]:
     """Predict under each change at each strength.
 
     Args:
@@ -41,7 +41,7 @@ def strain(
                     task.advance(len(numbers))
                 scores.append(share_score(right, cases.clusters))
             found.append(
-                Strained(
+                RobustnessCurve(
                     change=change.name,
                     strengths=change.strengths,
                     unit=change.unit,

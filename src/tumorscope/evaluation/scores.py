@@ -146,7 +146,7 @@ def score_cases(
     )
 
 
-Moved = tuple[float, Values]  # a score, and what it is without each cluster
+LeaveOneOut = tuple[float, Values]  # a score, and what it is without each cluster
 
 
 class _Ranked:
@@ -158,8 +158,8 @@ class _Ranked:
         everyone = np.ones(len(cases))
         defined = own.any() and not own.all()
         nowhere = float("nan"), np.full(cases.clusters.count, np.nan)
-        self.auroc: Moved = nowhere
-        self.average_precision: Moved = nowhere
+        self.auroc: LeaveOneOut = nowhere
+        self.average_precision: LeaveOneOut = nowhere
         if defined:
             scores = cases.clusters.scores
             self.auroc = ranking.auroc(everyone), scores(ranking.auroc)
@@ -169,7 +169,7 @@ class _Ranked:
             )
 
 
-def _macro(moved: Sequence[Moved], cases: Cases, shares: Values) -> Score:
+def _macro(moved: Sequence[LeaveOneOut], cases: Cases, shares: Values) -> Score:
     """Return the mean over the classes for which a score is defined."""
     defined = [(value, left) for value, left in moved if not np.isnan(value)]
     if not defined:
@@ -187,13 +187,13 @@ def _per_class(
 ) -> dict[str, ClassScores]:
     clusters, own_counts = cases.clusters, np.bincount(cases.truth, minlength=len(names))
 
-    def scored(moved: Moved, basis: NDArray[np.bool_] | Values) -> Score:
+    def scored(moved: LeaveOneOut, basis: NDArray[np.bool_] | Values) -> Score:
         """Return a score that rests on some cases, which may weigh differently."""
         value, left = moved
         ends = interval(value, left, clusters, basis.astype(np.float64))
         return make_score(value, ends, int((basis > 0).sum()))
 
-    def moved(score: Callable[[Counts], Values], number: int) -> Moved:
+    def moved(score: Callable[[Counts], Values], number: int) -> LeaveOneOut:
         """Return a class's score from the confusion matrices."""
         return float(score(cases.confusion)[number]), score(cases.left_out)[:, number]
 

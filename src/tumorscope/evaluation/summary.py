@@ -4,7 +4,7 @@ import numpy as np
 
 from tumorscope.evaluation.headline import CONTROL_NAMES
 from tumorscope.evaluation.scores import Cases
-from tumorscope.schema.results import Headline, Score, Scores
+from tumorscope.schema.results import ImageScores, Score, Scores
 
 FEW_GROUPS = 12
 FEW_WRONG = 10  # groups with a mistake; with fewer, 95 % intervals cover the truth too seldom
@@ -29,7 +29,7 @@ def points(score: Score) -> str:
     return f"{100 * score.value:+.1f} points ({100 * score.low:+.1f} to {100 * score.high:+.1f})"
 
 
-def summarize(whole: Headline, clean: Headline | None, leaks: int) -> str:
+def summarize_results(whole: ImageScores, clean: ImageScores | None, leaks: int) -> str:
     """Say what the test part showed, beginning with a control that is not beaten.
 
     Args:
@@ -59,7 +59,7 @@ def summarize(whole: Headline, clean: Headline | None, leaks: int) -> str:
     return text
 
 
-def judged_by(whole: Headline, clean: Headline | None) -> Headline:
+def judged_by(whole: ImageScores, clean: ImageScores | None) -> ImageScores:
     """Return the scores that count: those of new images, where these are in a dozen groups."""
     return clean if clean and clean.groups >= FEW_GROUPS else whole
 

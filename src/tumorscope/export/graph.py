@@ -12,7 +12,7 @@ from onnx import GraphProto, ModelProto, ValueInfoProto, compose
 from onnx.utils import Extractor
 from torch import Tensor, nn
 
-from tumorscope.model.deployed import Deployed, Network
+from tumorscope.model.deployed import DeployedModel, Network
 
 INPUT = "slices"
 OUTPUTS = ("probabilities", "embedding", "strangeness")
@@ -79,7 +79,7 @@ def _rest(whole: ModelProto, others: Sequence[ModelProto]) -> ModelProto:
     return rest
 
 
-def make_graph(deployed: Deployed) -> Graph:
+def make_graph(deployed: DeployedModel) -> Graph:
     """Export a deployed classifier, on the CPU and in evaluation mode, part by part."""
     size = deployed.preprocess.size
     slices = torch.rand(2, size + 3, size + 5) * 255  # a side of 1 or `size` would be a constant

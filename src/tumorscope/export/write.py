@@ -23,11 +23,11 @@ from tumorscope.inference.bundle import GATE, GRAPH, WEIGHTS, write_bundle
 from tumorscope.metrics.calibration import fit_temperature, tempered
 from tumorscope.metrics.conformal import ERROR_RATE, class_thresholds
 from tumorscope.model import Classifier
-from tumorscope.model.deployed import Deployed, GateLayer, Look, Network, Preprocess
+from tumorscope.model.deployed import DeployedModel, GateLayer, GateViews, Network, Preprocess
 from tumorscope.model.gate import Gate, Views, fit_gate
 from tumorscope.model.weights import weights_digest
 from tumorscope.records import PARTS, Partition
-from tumorscope.schema.card import Calibrated, Card, Gated, Preprocessing, Provenance
+from tumorscope.schema.card import Card, GateSummary, ModelCalibration, Preprocessing, Provenance
 from tumorscope.schema.labels import canonical
 from tumorscope.schema.recipe import Recipe
 
@@ -40,7 +40,7 @@ PACKAGES = ("torch", "timm", "onnx", "onnxruntime", "numpy", "pillow")
 
 
 @dataclass(frozen=True)
-class Seen:
+class ModelOutputs:
     """What a model makes of some images.
 
     Attributes:
@@ -74,10 +74,10 @@ def export_bundle(
         ExportError: the graph does not answer as the model does.
     """
     validation = partition.where("validation")
-    held = look(model, store, validation)
+    held = run_model(model, store, validation)
     calibration = calibrate(held, store, validation)
     gate = make_gate(model, store, partition, held)
-    deployed = Deployed(
+    deployed = DeployedModel(
         Preprocess(recipe.image_size),
         Network(model, calibration.temperature),
         GateLayer(gate, recipe.image_size),
@@ -92,7 +92,7 @@ def export_bundle(
         preprocessing=Preprocessing(image_size=recipe.image_size, normalize=recipe.normalize),
         recipe=recipe,
         calibration=calibration,
-        gate=Gated(images=gate.images, held=gate.held, false_alarms=gate.false_alarms),
+        gate=GateSummary(images=gate.images, held=gate.held, false_alarms=gate.false_alarms),
         provenance=Provenance(
             tumorscope=__version__,
             data=store.manifest.root.resolve().name,
@@ -119,10 +119,10 @@ def _saved(module: nn.Module) -> bytes:
     return save({name: value.contiguous() for name, value in module.state_dict().items()})
 
 
-def look(model: Classifier, store: Store, rows: NDArray[np.intp]) -> Seen:
+def run_model(model: Classifier, store: Store, rows: NDArray[np.intp]) -> ModelOutputs:
     """Return what a model, on the CPU and in evaluation mode, makes of some images."""
     network, size = Network(model).eval(), store.size
-    gaze = Look(size)
+    gaze = GateViews(size)
 
     def parts(pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Return probabilities, picture, texture and features of some images."""
@@ -136,10 +136,10 @@ def look(model: Classifier, store: Store, rows: NDArray[np.intp]) -> Seen:
             for numbers in batches(len(rows), BATCH)
         ]
     chances, *views = (torch.cat(values).numpy() for values in zip(*found, strict=True))
-    return Seen(chances, Views(*views))
+    return ModelOutputs(chances, Views(*views))
 
 
-def calibrate(seen: Seen, store: Store, rows: NDArray[np.intp]) -> Calibrated:
+def calibrate(seen: ModelOutputs, store: Store, rows: NDArray[np.intp]) -> ModelCalibration:
     """Learn from validation images how sure a model may be.
 
     Args:
@@ -151,7 +151,7 @@ def calibrate(seen: Seen, store: Store, rows: NDArray[np.intp]) -> Calibrated:
     place = {name: number for number, name in enumerate(classes)}
     truth = np.array([place[store.manifest.rows[row].label] for row in rows], np.intp)
     temperature, note = fit_temperature(truth, seen.chances)
-    return Calibrated(
+    return ModelCalibration(
         temperature=temperature,
         note=note,
         error_rate=ERROR_RATE,
@@ -160,18 +160,18 @@ def calibrate(seen: Seen, store: Store, rows: NDArray[np.intp]) -> Calibrated:
     )
 
 
-def make_gate(model: Classifier, store: Store, partition: Partition, held: Seen) -> Gate:
+def make_gate(model: Classifier, store: Store, partition: Partition, held: ModelOutputs) -> Gate:
     """Learn from training images what inputs must be like, and how strange from others."""
     rows = partition.where("train")
     drawn = np.random.default_rng(0).permutation(rows)[:GATE_IMAGES]
-    seen = look(model, store, drawn)
+    seen = run_model(model, store, drawn)
     if len(held.chances) >= HELD_IMAGES:
         return fit_gate(seen.views, held.views)
     last = max(1, len(drawn) // 4)
     return fit_gate(seen.views.some(slice(last, None)), seen.views.some(slice(last)))
 
 
-def checked_onnx(deployed: Deployed, examples: NDArray[np.uint8]) -> ModelProto:
+def checked_onnx(deployed: DeployedModel, examples: NDArray[np.uint8]) -> ModelProto:
     """Return a classifier as one ONNX graph, which answers as it does.
 
     Args:

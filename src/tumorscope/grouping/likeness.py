@@ -46,7 +46,7 @@ Prints = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class NearCopy:
     """Two images that are one.
 
     Attributes:
@@ -137,7 +137,7 @@ def turned(prints: Prints, turn: int) -> Prints:
     return np.asarray(result, np.float32)
 
 
-def near_pairs(thumbnails: Thumbnails) -> list[Pair]:
+def near_pairs(thumbnails: Thumbnails) -> list[NearCopy]:
     """Find the images that are copies of each other though their pixels differ.
 
     Resized, re-encoded, brighter or darker, cropped by up to 12 % on each edge, mirrored, or turned
@@ -160,7 +160,7 @@ def near_pairs(thumbnails: Thumbnails) -> list[Pair]:
     alike = np.concatenate([sure, *refined])
     alike = _best_of_each(alike[alike["similarity"] >= NEAR])
     return [
-        Pair(min(first, second), max(first, second), similarity, turn, round(margin, 4))
+        NearCopy(min(first, second), max(first, second), similarity, turn, round(margin, 4))
         for first, second, similarity, turn, margin in alike.tolist()
     ]
 

@@ -12,7 +12,7 @@ from tumorscope.records import Partition
 
 
 @dataclass(frozen=True)
-class Known:
+class Origins:
     """What else is known of the images of a data set, one entry a row.
 
     Attributes:
@@ -28,7 +28,7 @@ class Known:
     doubtful: NDArray[np.bool_]
 
 
-def known_images(survey: Survey, found: Partition) -> Known:
+def image_origins(survey: Survey, found: Partition) -> Origins:
     """Return what a survey knows of each image that an evaluation asks for."""
     parts = np.array(found.parts)
     used = parts != "out"
@@ -40,4 +40,4 @@ def known_images(survey: Survey, found: Partition) -> Known:
     doubtful = np.zeros(len(parts), np.bool_)
     doubtful[[match.row for match in survey.disagreements]] = True
     leaking = leaks_between(survey, side, tested).any
-    return Known(leaking, survey.patients, sources, doubtful)
+    return Origins(leaking, survey.patients, sources, doubtful)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.data.store import Store
-from tumorscope.grouping.likeness import Pair, Prints, components, fingerprints, near_pairs
+from tumorscope.grouping.likeness import NearCopy, Prints, components, fingerprints, near_pairs
 from tumorscope.grouping.lineage import Match, Table, load_tables, match_slices
 from tumorscope.records import Row
 from tumorscope.schema.labels import same_class
@@ -72,12 +72,12 @@ class Survey:
         return _numbered([facts.pixel_digest for facts in self.store.facts])
 
     @cached_property
-    def near(self) -> list[Pair]:
+    def near(self) -> list[NearCopy]:
         """Pairs of near copies among images whose pixels differ."""
         first = np.sort(np.unique(self.same_pixels, return_index=True)[1])
         found = near_pairs(self.store.thumbnails[first])
         return [
-            Pair(int(first[p.first]), int(first[p.second]), p.similarity, p.turn, p.margin)
+            NearCopy(int(first[p.first]), int(first[p.second]), p.similarity, p.turn, p.margin)
             for p in found
         ]
 

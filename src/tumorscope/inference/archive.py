@@ -27,7 +27,7 @@ FORMATS = (".jsonl", ".csv")
 
 
 @dataclass(frozen=True)
-class Part:
+class Chunk:
     """Some inputs that are answered together.
 
     Attributes:
@@ -39,11 +39,11 @@ class Part:
     inputs: tuple[str, ...]
 
 
-Runner = Callable[[str, Iterator[Part], Runtime | None, int | None], Iterator[Part]]
+Runner = Callable[[str, Iterator[Chunk], Runtime | None, int | None], Iterator[Chunk]]
 
 
 @dataclass
-class Scored:
+class ArchiveCounts:
     """What scoring an archive came to.
 
     Attributes:
@@ -72,7 +72,7 @@ def score_archive(
     workers: int | None = None,
     run: Runner | None = None,
     progress: Progress,
-) -> Scored:
+) -> ArchiveCounts:
     """Answer many inputs and write one file of answers, in order.
 
     Args:
@@ -108,19 +108,19 @@ def score_archive(
     return scored
 
 
-def cut(inputs: Iterable[str], folder: Path, digest: str) -> Iterator[Part]:
+def cut(inputs: Iterable[str], folder: Path, digest: str) -> Iterator[Chunk]:
     """Yield inputs as parts, whose names follow from the model's digest and the inputs."""
     offered = iter(inputs)
     number = 0
     while names := tuple(islice(offered, PART)):
         own = hashlib.sha256(repr((digest, names)).encode()).hexdigest()[:16]
-        yield Part(folder / f"{number:07}-{own}.jsonl", names)
+        yield Chunk(folder / f"{number:07}-{own}.jsonl", names)
         number += 1
 
 
 def run_here(
-    bundle: str, parts: Iterator[Part], runtime: Runtime | None, workers: int | None
-) -> Iterator[Part]:
+    bundle: str, parts: Iterator[Chunk], runtime: Runtime | None, workers: int | None
+) -> Iterator[Chunk]:
     """Answer the parts that are not there yet, one after another on all cores."""
     predictor = Predictor.load(bundle, runtime=runtime, threads=1)
     for part in parts:
@@ -129,7 +129,7 @@ def run_here(
         yield part
 
 
-def answer_part(part: Part, predictor: Predictor, workers: int | None) -> None:
+def answer_part(part: Chunk, predictor: Predictor, workers: int | None) -> None:
     """Answer the inputs of a part and write its file."""
     with replacing(part.path) as temporary, temporary.open("w", encoding="utf-8") as file:
         for answer in predictor.predict(part.inputs, workers=workers):
@@ -157,9 +157,9 @@ def csv_row(answer: Prediction, classes: Sequence[str]) -> tuple[str, ...]:
     return (answer.input, answer.label, *told, *chances, f"{answer.seconds:.6f}")
 
 
-def _join(paths: Sequence[Path], out: Path, card: Card) -> Scored:
+def _join(paths: Sequence[Path], out: Path, card: Card) -> ArchiveCounts:
     """Put the parts together into one file and count what they say."""
-    scored = Scored()
+    scored = ArchiveCounts()
     with replacing(out) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n") if out.suffix == ".csv" else None
         if writer:

@@ -8,7 +8,7 @@ from typing import Any
 
 import ray
 
-from tumorscope.inference.archive import Part, answer_part
+from tumorscope.inference.archive import Chunk, answer_part
 from tumorscope.inference.bundle import Runtime
 from tumorscope.inference.predict import Predictor
 
@@ -23,13 +23,13 @@ class Worker:
         """Answer a part and return its path."""
         path = Path(row["path"])
         if not path.is_file():  # a worker that was killed may have had it ready
-            answer_part(Part(path, tuple(row["inputs"])), self._predictor, workers=1)
+            answer_part(Chunk(path, tuple(row["inputs"])), self._predictor, workers=1)
         return {"path": row["path"]}
 
 
 def run_on_ray(
-    bundle: str, parts: Iterator[Part], runtime: Runtime | None, workers: int | None
-) -> Iterator[Part]:
+    bundle: str, parts: Iterator[Chunk], runtime: Runtime | None, workers: int | None
+) -> Iterator[Chunk]:
     """Share the parts that are not there yet out among workers; all must see the same files.
 
     A worker that dies is started again, and what it had in hand is answered again.

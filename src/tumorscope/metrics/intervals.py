@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from tumorscope.metrics.scores import SMALLEST, Classes, Counts, Values, confusion_matrix
-from tumorscope.schema.results import Results, SeedSummary, Spread
+from tumorscope.schema.results import Results, SeedSpread, SeedSummary
 
 LEVEL = 0.95
 SCORES = ("accuracy", "balanced_accuracy", "macro_f1")
@@ -233,11 +233,11 @@ def _steps(drawn: Values, sums: Values, sizes: Values, gain: float) -> Values:
         return np.asarray(np.where(errors > SMALLEST, (means - gain) / errors, np.nan))
 
 
-def spread_of(values: Sequence[float]) -> Spread:
+def spread_of(values: Sequence[float]) -> SeedSpread:
     """Return mean, standard deviation and 95 % interval of the mean of two values or more."""
     mean, deviation = float(np.mean(values)), float(np.std(values, ddof=1))
     reach = float(stats.t.ppf((1 + LEVEL) / 2, len(values) - 1)) * deviation / len(values) ** 0.5
-    return Spread(
+    return SeedSpread(
         mean=mean,
         standard_deviation=deviation,
         low=mean - reach,
@@ -248,7 +248,7 @@ def spread_of(values: Sequence[float]) -> Spread:
 
 def summarize_seeds(seeds: Sequence[int], results: Sequence[Results]) -> SeedSummary:
     """Put the scores of trainings that differ in the seed alone together."""
-    scores: dict[str, Spread] = {}
+    scores: dict[str, SeedSpread] = {}
     for name in SCORES:
         values = [getattr(found, name).value for found in results]
         if None not in values:

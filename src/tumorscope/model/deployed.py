@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from tumorscope.data.resize import LEVELS, STEPS, filter_weights
 from tumorscope.metrics.scores import TINY
 from tumorscope.model.classifier import GREY_LEVELS, Classifier
-from tumorscope.model.gate import FLOOR, LEVEL_STEPS, NEIGHBOUR_STEPS, SMALL, Familiar, Gate
+from tumorscope.model.gate import FLOOR, LEVEL_STEPS, NEIGHBOUR_STEPS, SMALL, Gate, Subspace
 
 
 class Preprocess(nn.Module):
@@ -77,8 +77,8 @@ class Network(nn.Module):
         return chances, embedding
 
 
-class View(nn.Module):
-    """A `Familiar` as a layer."""
+class SubspaceLayer(nn.Module):
+    """A `Subspace` as a layer."""
 
     mean: Tensor
     directions: Tensor
@@ -87,7 +87,7 @@ class View(nn.Module):
     middle: Tensor
     scale: Tensor
 
-    def __init__(self, familiar: Familiar) -> None:
+    def __init__(self, familiar: Subspace) -> None:
         super().__init__()
         for name in ("mean", "directions", "gains", "spread", "middle", "scale"):
             self.register_buffer(name, torch.as_tensor(getattr(familiar, name)).float())
@@ -100,7 +100,7 @@ class View(nn.Module):
         return (0.5 * squares.clamp_min(FLOOR).log() - self.middle) / self.scale
 
 
-class Look(nn.Module):
+class GateViews(nn.Module):
     """Grey levels as the gate sees them."""
 
     shrink: Tensor
@@ -157,10 +157,10 @@ class GateLayer(nn.Module):
 
     def __init__(self, gate: Gate, size: int) -> None:
         super().__init__()
-        self.look = Look(size)
-        self.picture = View(gate.picture)
-        self.texture = View(gate.texture)
-        self.features = View(gate.features)
+        self.look = GateViews(size)
+        self.picture = SubspaceLayer(gate.picture)
+        self.texture = SubspaceLayer(gate.texture)
+        self.features = SubspaceLayer(gate.features)
         self.register_buffer("limit", torch.tensor(gate.limit).float())
 
     def forward(self, pixels: Tensor, embedding: Tensor) -> Tensor:
@@ -175,7 +175,7 @@ class GateLayer(nn.Module):
         return (torch.maximum(odd, self.features(embedding)) - self.limit).exp()
 
 
-class Deployed(nn.Module):
+class DeployedModel(nn.Module):
     """Preprocessing, network and gate, the three parts of every exported graph."""
 
     def __init__(self, preprocess: Preprocess, network: Network, gate: GateLayer) -> None:

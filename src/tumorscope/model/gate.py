@@ -47,7 +47,7 @@ class Views:
 
 
 @dataclass(frozen=True)
-class Familiar:
+class Subspace:
     """Where training images lie in one view.
 
     Attributes:
@@ -87,9 +87,9 @@ class Gate:
         false_alarms: the share of slices like those that is expected to be refused.
     """
 
-    picture: Familiar
-    texture: Familiar
-    features: Familiar
+    picture: Subspace
+    texture: Subspace
+    features: Subspace
     limit: float
     images: int
     held: int
@@ -120,14 +120,14 @@ def fit_gate(seen: Views, held: Views) -> Gate:
     )
 
 
-def _oddest(familiar: Sequence[Familiar], seen: Views) -> NDArray[np.float64]:
+def _oddest(familiar: Sequence[Subspace], seen: Views) -> NDArray[np.float64]:
     """Return how odd images are in the view in which they are oddest, shape (n,)."""
     views = (seen.picture, seen.texture, seen.features)
     odd = [own.oddness(view) for own, view in zip(familiar, views, strict=True)]
     return np.asarray(np.max(odd, axis=0))
 
 
-def _fit(seen: NDArray[np.float32]) -> Familiar:
+def _fit(seen: NDArray[np.float32]) -> Subspace:
     """Fit one view; the last of the images tell what distances are usual."""
     apart = max(1, len(seen) // SHARE_APART)
     first, last = seen[:-apart], seen[-apart:]
@@ -138,7 +138,7 @@ def _fit(seen: NDArray[np.float32]) -> Familiar:
     spread = variances[kept:].sum() / (seen.shape[1] - kept)
     spread = float(max(spread, FLOOR * variances.sum(), np.finfo(np.float32).tiny))
     gains = 1 / np.maximum(variances[:kept], spread) - 1 / spread
-    rough = Familiar(
+    rough = Subspace(
         mean=mean.astype(np.float32),
         directions=np.ascontiguousarray(directions[:kept].T, np.float32),
         gains=gains.astype(np.float32),

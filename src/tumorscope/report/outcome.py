@@ -11,11 +11,11 @@ from matplotlib.ticker import PercentFormatter
 from tumorscope.report.figures import PALETTE, STYLE, empty_figure
 from tumorscope.schema.results import (
     Calibration,
-    Headline,
+    ImageScores,
     Results,
+    RobustnessCurve,
     Score,
     Selection,
-    Strained,
     Subgroup,
 )
 
@@ -43,7 +43,7 @@ def outcome_figures(results: Results) -> dict[str, Figure]:
 
 def against_controls(results: Results) -> Figure:
     """Accuracy of the model and the controls with intervals, on all and on new test images."""
-    panels: list[tuple[str, Headline]] = [(f"all {results.n} test images", results)]
+    panels: list[tuple[str, ImageScores]] = [(f"all {results.n} test images", results)]
     if results.clean:
         panels.append((f"the {results.clean.n} that are new to the model", results.clean))
     with mpl.rc_context(STYLE):
@@ -145,7 +145,7 @@ def subgroups(found: Sequence[Subgroup], whole: Score) -> Figure:
     return figure
 
 
-def robustness(found: Sequence[Strained], whole: Score) -> Figure:
+def robustness(found: Sequence[RobustnessCurve], whole: Score) -> Figure:
     """Accuracy under each change at five strengths, with intervals; a line at that without."""
     with mpl.rc_context(STYLE):
         figure = empty_figure(10, 5)

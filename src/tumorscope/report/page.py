@@ -46,7 +46,7 @@ SUMMED_UP = (
 
 
 @dataclass(frozen=True)
-class Made:
+class RunRecord:
     """How a run was made, for the report's last part.
 
     Attributes:
@@ -70,7 +70,7 @@ class Made:
 
 
 def write_report(
-    folder: Path, store: Store, partition: Partition, evaluation: Evaluation, made: Made
+    folder: Path, store: Store, partition: Partition, evaluation: Evaluation, made: RunRecord
 ) -> None:
     """Write `report.html`, `figures/`, `model-card.md` and `evidence.md` into a folder."""
     results, tested = evaluation.results, partition.where("test")

@@ -9,14 +9,14 @@ import numpy as np
 from tumorscope.data.dataset import read_store
 from tumorscope.data.store import Store, join_stores, pick_rows
 from tumorscope.errors import DataError
-from tumorscope.evaluation import Asked, Evaluation, Known, evaluate_store
+from tumorscope.evaluation import Evaluation, EvaluationOptions, evaluate_store
 from tumorscope.evaluation.mapping import ClassMap, MappedPredictor, map_classes
-from tumorscope.grouping.origins import known_images
+from tumorscope.grouping.origins import Origins, image_origins
 from tumorscope.grouping.survey import Rules, Survey
 from tumorscope.inference.bundle import README, write_bundle
 from tumorscope.inference.predict import Predictor
 from tumorscope.records import Part, Partition
-from tumorscope.report.page import Made, write_report
+from tumorscope.report.page import RunRecord, write_report
 from tumorscope.report.papers import model_card, usage
 from tumorscope.runs.folder import (
     RECIPE,
@@ -72,7 +72,7 @@ def assess_run(
     survey: Survey,
     found: Partition,
     *,
-    asked: Asked | None = None,
+    asked: EvaluationOptions | None = None,
     progress: Progress,
 ) -> Results:
     """Write results, predictions, figures and report of a run, reading only its bundle.
@@ -85,7 +85,7 @@ def assess_run(
         progress: where to report.
     """
     predictor = Predictor.load(folder)
-    store, known = survey.store, known_images(survey, found)
+    store, known = survey.store, image_origins(survey, found)
     made = evaluate_store(predictor, store, found, known, asked=asked, progress=progress)
     title = f"{predictor.card.provenance.data}, {predictor.card.recipe.name}"
     _write(folder, folder, predictor, store, found, made, title)
@@ -124,7 +124,7 @@ def _write(
                 evaluation.probabilities[rows],
                 evaluation.results.classes,
             )
-    made = Made(
+    made = RunRecord(
         title=title,
         card=predictor.card,
         recipe=load_recipe(run / RECIPE),
@@ -141,7 +141,7 @@ def _evaluate_elsewhere(
     other: Store,
     place: Path,
     given: Mapping[str, str] | None,
-    asked: Asked,
+    asked: EvaluationOptions,
     progress: Progress,
 ) -> Results:
     """Score a run on a set that it was not trained on."""
@@ -182,7 +182,7 @@ def _join(own: Store, other: Store, mapping: ClassMap, place: Path) -> Store:
 
 def _new_images(
     survey: Survey, trained: Partition, offered: int, mapping: ClassMap, place: Path
-) -> tuple[Partition, Known]:
+) -> tuple[Partition, Origins]:
     """Take all images of another set for test images, less those that training has seen.
 
     Args:
@@ -200,7 +200,7 @@ def _new_images(
     parts: list[Part] = [part if part in seen else "out" for part in trained.parts]
     told = len(survey.rows) - len(parts)
     parts += ["test"] * told
-    known = known_images(survey, Partition(tuple(parts), groups, "external", ""))
+    known = image_origins(survey, Partition(tuple(parts), groups, "external", ""))
     kept = tuple("out" if leaks else p for p, leaks in zip(parts, known.leaking, strict=True))
     if "test" not in kept:
         raise DataError(

@@ -10,13 +10,13 @@ import numpy as np
 from tumorscope.errors import UsageError
 from tumorscope.metrics.intervals import mcnemar, paired_gain
 from tumorscope.runs.folder import RECIPE, read_results
-from tumorscope.schema.comparison import Compared, Comparison, Pair
+from tumorscope.schema.comparison import ComparedRun, Comparison, RunPair
 from tumorscope.schema.recipe import load_recipe
 from tumorscope.support.files import read_csv
 
 
 @dataclass(frozen=True)
-class Answers:
+class RunAnswers:
     """What a run says of its test part, by image: whether it is right, and the image's group."""
 
     right: dict[str, bool]
@@ -45,9 +45,9 @@ def compare_runs(folders: Sequence[Path]) -> Comparison:
     return Comparison(runs=tuple(map(_compared, folders)), pairs=tuple(pairs))
 
 
-def _compared(folder: Path) -> Compared:
+def _compared(folder: Path) -> ComparedRun:
     found = read_results(folder)
-    return Compared(
+    return ComparedRun(
         run=str(folder),
         recipe=load_recipe(folder / RECIPE).name,
         images=found.images.test,
@@ -59,7 +59,7 @@ def _compared(folder: Path) -> Compared:
     )
 
 
-def read_answers(folder: Path) -> Answers:
+def read_answers(folder: Path) -> RunAnswers:
     """Read what a run said of its test part.
 
     Raises:
@@ -67,17 +67,17 @@ def read_answers(folder: Path) -> Answers:
     """
     read_results(folder)  # says so where it is none
     rows = read_csv(folder / "predictions.csv")
-    return Answers(
+    return RunAnswers(
         {row["image"]: row["predicted"] == row["truth"] for row in rows},
         {row["image"]: row["truth"] for row in rows},
         {row["image"]: row["group"] for row in read_csv(folder / "partition.csv")},
     )
 
 
-def _pair(first: Path, second: Path, one: Answers, other: Answers) -> Pair:
+def _pair(first: Path, second: Path, one: RunAnswers, other: RunAnswers) -> RunPair:
     """Compare on the images that both were tested on under one label."""
     shared = [image for image in one.right if other.truth.get(image) == one.truth[image]]
-    pair = Pair(
+    pair = RunPair(
         first=str(first),
         second=str(second),
         images=len(shared),

@@ -62,7 +62,7 @@ class Provenance(Strict):
     created: str
 
 
-class Calibrated(Strict):
+class ModelCalibration(Strict):
     """What validation images taught about how sure the model may be.
 
     Attributes:
@@ -81,7 +81,7 @@ class Calibrated(Strict):
     images: tuple[int, ...] = ()
 
 
-class Gated(Strict):
+class GateSummary(Strict):
     """What the gate was made from; the gate itself is part of the graph.
 
     Attributes:
@@ -170,8 +170,8 @@ class Card(Strict):
     conversion: Conversion | None = None
     preprocessing: Preprocessing
     recipe: Recipe
-    calibration: Calibrated = Calibrated()
-    gate: Gated
+    calibration: ModelCalibration = ModelCalibration()
+    gate: GateSummary
     provenance: Provenance
     summary: str = ""
     scores: dict[str, Scored] = Field(default_factory=dict)

@@ -4,7 +4,7 @@ from tumorscope.schema.base import Strict
 from tumorscope.schema.results import Score
 
 
-class Compared(Strict):
+class ComparedRun(Strict):
     """One run of a comparison.
 
     Attributes:
@@ -26,7 +26,7 @@ class Compared(Strict):
     majority: Score
 
 
-class Pair(Strict):
+class RunPair(Strict):
     """Two runs on the test images that both were scored on.
 
     Attributes:
@@ -54,5 +54,5 @@ class Comparison(Strict):
         pairs: each run against each later one.
     """
 
-    runs: tuple[Compared, ...]
-    pairs: tuple[Pair, ...]
+    runs: tuple[ComparedRun, ...]
+    pairs: tuple[RunPair, ...]

@@ -98,7 +98,7 @@ class Controls(Strict):
     verdict: Literal["beaten", "not shown", "worse"]
 
 
-class Headline(Scores):
+class ImageScores(Scores):
     """Scores with the controls on the same images beside them.
 
     Attributes:
@@ -231,7 +231,7 @@ class Subgroup(Strict):
     accuracy: Score
 
 
-class Confused(Strict):
+class ConfusedPair(Strict):
     """One kind of mistake.
 
     Attributes:
@@ -246,7 +246,7 @@ class Confused(Strict):
     share: FiniteFloat
 
 
-class Strained(Strict):
+class RobustnessCurve(Strict):
     """Accuracy under one change of the images at five strengths.
 
     Attributes:
@@ -290,7 +290,7 @@ class SplitNote(Strict):
     note: str
 
 
-class Results(Headline):
+class Results(ImageScores):
     """What an evaluation found: scores on the whole test part, and all that puts them in place.
 
     Attributes:
@@ -324,7 +324,7 @@ class Results(Headline):
     images: ImageCounts
     split: SplitNote
     leaks: int
-    clean: Headline | None
+    clean: ImageScores | None
     patients: PatientScores | None
     accuracy_over_images: Score
     parts: dict[Part, PartScores]
@@ -332,11 +332,11 @@ class Results(Headline):
     sets: Sets
     selection: Selection
     subgroups: tuple[Subgroup, ...]
-    confused: tuple[Confused, ...]
-    robustness: tuple[Strained, ...] | None = None
+    confused: tuple[ConfusedPair, ...]
+    robustness: tuple[RobustnessCurve, ...] | None = None
 
 
-class Spread(Strict):
+class SeedSpread(Strict):
     """One score over several seeds.
 
     Attributes:
@@ -368,7 +368,7 @@ class SeedSummary(Strict):
     format: Literal[2] = FORMAT
     seeds: tuple[int, ...]
     images: int
-    scores: dict[str, Spread]
+    scores: dict[str, SeedSpread]
     majority: Score
 
 
@@ -389,6 +389,6 @@ class FoldSummary(Strict):
     summary: str
     classes: tuple[str, ...]
     leaks: int
-    pooled: Headline
-    clean: Headline | None
+    pooled: ImageScores
+    clean: ImageScores | None
     folds: dict[int, Score]

@@ -6,11 +6,11 @@ declare_missing_operators()  # torchmetrics, which Lightning imports, imports to
 
 from tumorscope.training import processes  # noqa: E402
 from tumorscope.training.device import resolve_device, settle_precision  # noqa: E402
-from tumorscope.training.fit import Fitted, fit  # noqa: E402
+from tumorscope.training.fit import TrainedModel, fit  # noqa: E402
 from tumorscope.training.loggers import check_loggers, open_loggers  # noqa: E402
 
 __all__ = [
-    "Fitted",
+    "TrainedModel",
     "check_loggers",
     "fit",
     "open_loggers",

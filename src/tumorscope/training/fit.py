@@ -24,16 +24,16 @@ from tumorscope.support.progress import Progress, Task
 from tumorscope.training import processes
 from tumorscope.training.data import Slices
 from tumorscope.training.device import settle_precision
-from tumorscope.training.follow import Follower
+from tumorscope.training.follow import ProgressReporter
 from tumorscope.training.front import front_outputs
-from tumorscope.training.keep import Epoch, Keeper
+from tumorscope.training.keep import CheckpointWriter, Epoch
 from tumorscope.training.memory import keep_freed_memory
 from tumorscope.training.schedule import has_stalled
 from tumorscope.training.task import Classification, Plan
 
 
 @dataclass(frozen=True)
-class Fitted:
+class TrainedModel:
     """What a training ends with.
 
     Attributes:
@@ -58,7 +58,7 @@ def fit(
     device: str,
     progress: Progress,
     loggers: Sequence[Logger] = (),
-) -> Fitted:
+) -> TrainedModel:
     """Train through all stages of a recipe, going on where `folder` shows an earlier start.
 
     Args:
@@ -82,7 +82,7 @@ def fit(
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     (folder / "checkpoints").mkdir(exist_ok=True)
     data = Slices(store, labels, partition, recipe, device)
-    keeper = Keeper(folder, recipe.keep)
+    keeper = CheckpointWriter(folder, recipe.keep)
     if keeper.read_last() and processes.leads():
         keeper.write_history()
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -108,7 +108,7 @@ def fit(
             ) as work.outputs:
                 _run(work, data, keeper, task, checkpoint, device, loggers)
     _load(model, keeper.best)
-    return Fitted(model.cpu().eval(), keeper.kept, keeper.history)
+    return TrainedModel(model.cpu().eval(), keeper.kept, keeper.history)
 
 
 def _plan(data: Slices, store: Store, labels: NDArray[np.intp], recipe: Recipe) -> Plan:
@@ -135,14 +135,14 @@ def _load_last(model: Classifier, checkpoint: Path) -> None:
 def _run(
     work: Classification,
     data: Slices,
-    keeper: Keeper,
+    keeper: CheckpointWriter,
     task: Task,
     checkpoint: Path | None,
     device: str,
     loggers: Sequence[Logger],
 ) -> None:
     """Run one stage, or what is left of it."""
-    follower = Follower(task, keeper, work.recipe.epochs)
+    follower = ProgressReporter(task, keeper, work.recipe.epochs)
     trainer = lightning.Trainer(
         max_epochs=work.stage.epochs,
         accelerator="gpu" if device == "cuda" else device,
@@ -166,7 +166,7 @@ def _run(
 
 
 @contextmanager
-def _explained(recipe: Recipe, keeper: Keeper) -> Iterator[None]:
+def _explained(recipe: Recipe, keeper: CheckpointWriter) -> Iterator[None]:
     """Turn what stops a training into a sentence."""
     handler = signal.getsignal(signal.SIGINT)
     try:

@@ -7,13 +7,13 @@ import lightning.pytorch as lightning
 from tumorscope.support.progress import Task
 from tumorscope.training import processes
 from tumorscope.training.data import Batch
-from tumorscope.training.keep import Keeper
+from tumorscope.training.keep import CheckpointWriter
 
 
-class Follower(lightning.Callback):
-    """Reports each batch and each epoch to a task; comes after the Keeper in the callbacks."""
+class ProgressReporter(lightning.Callback):
+    """Reports each batch and each epoch to a task; comes after the checkpoints in the callbacks."""
 
-    def __init__(self, task: Task, keeper: Keeper, epochs: int) -> None:
+    def __init__(self, task: Task, keeper: CheckpointWriter, epochs: int) -> None:
         self.task = task
         self.keeper = keeper
         self.epochs = epochs

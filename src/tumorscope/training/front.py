@@ -109,7 +109,7 @@ def _compute(
     dtype = DTYPES[recipe.cache_precision]
     size = len(wanted) * shape.numel() * np.dtype(dtype).itemsize / GIGABYTE
     place.mkdir(parents=True, exist_ok=True)
-    free = processes.heard(shutil.disk_usage(place).free / GIGABYTE - RESERVE)
+    free = processes.from_leader(shutil.disk_usage(place).free / GIGABYTE - RESERVE)
     if size > min(recipe.cache_limit, free):
         limit = "cache_limit" if recipe.cache_limit < free else "free space on the disk"
         progress.say(

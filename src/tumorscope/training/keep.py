@@ -26,7 +26,7 @@ Epoch = dict[str, float | int]
 Keep = Literal["accuracy", "loss", "last"]
 
 
-class Keeper(lightning.Callback):
+class CheckpointWriter(lightning.Callback):
     """Writes `metrics.csv` and `checkpoints/` at the end of each epoch.
 
     The whole history travels in the checkpoint and `metrics.csv` is rewritten from it, so that an

@@ -113,7 +113,7 @@ def wait() -> None:
         distributed.barrier()
 
 
-def heard(value: Value) -> Value:
+def from_leader(value: Value) -> Value:
     """Return the leader's value, in every process.
 
     Raises:

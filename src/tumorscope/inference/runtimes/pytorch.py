@@ -10,8 +10,8 @@ from tumorscope.errors import BundleError, TumorscopeError
 from tumorscope.inference.bundle import GATE, WEIGHTS, Bundle
 from tumorscope.inference.runtimes import Answers, Engine
 from tumorscope.model import build_classifier
-from tumorscope.model.deployed import Deployed, GateLayer, Network, Preprocess
-from tumorscope.model.gate import Familiar, Gate
+from tumorscope.model.deployed import DeployedModel, GateLayer, Network, Preprocess
+from tumorscope.model.gate import Gate, Subspace
 
 
 def open_engine(bundle: Bundle, threads: int) -> Engine:
@@ -28,7 +28,7 @@ def open_engine(bundle: Bundle, threads: int) -> Engine:
     return answer
 
 
-def load_deployed(bundle: Bundle) -> Deployed:
+def load_deployed(bundle: Bundle) -> DeployedModel:
     """Return the model of a bundle as PyTorch's, in evaluation mode.
 
     Raises:
@@ -48,7 +48,7 @@ def load_deployed(bundle: Bundle) -> Deployed:
 
 def _build(
     bundle: Bundle, weights: dict[str, torch.Tensor], limits: dict[str, torch.Tensor]
-) -> Deployed:
+) -> DeployedModel:
     """Build the model of a card and put the bundle's tensors into it."""
     card, size = bundle.card, bundle.card.preprocessing.image_size
     recipe = card.recipe.model_copy(update={"pretrained": False, "weights": None})
@@ -64,10 +64,10 @@ def _build(
         false_alarms=card.gate.false_alarms,
     )
     network = Network(classifier, card.calibration.temperature)
-    return Deployed(Preprocess(size), network, GateLayer(gate, size)).eval()
+    return DeployedModel(Preprocess(size), network, GateLayer(gate, size)).eval()
 
 
-def _view(tensors: dict[str, torch.Tensor], prefix: str) -> Familiar:
+def _view(tensors: dict[str, torch.Tensor], prefix: str) -> Subspace:
     mean, directions, gains = (tensors[prefix + n].numpy() for n in ("mean", "directions", "gains"))
     spread, middle, scale = (float(tensors[prefix + n]) for n in ("spread", "middle", "scale"))
-    return Familiar(mean, directions, gains, spread, middle, scale)
+    return Subspace(mean, directions, gains, spread, middle, scale)
