@@ -14,7 +14,7 @@ from torch import nn
 from benchmarks.measure import DATA
 from benchmarks.peers import image_folder, loader, plain_loop
 from tumorscope.data.layouts import read_manifest
-from tumorscope.data.store import class_numbers, open_store
+from tumorscope.data.store import open_store
 from tumorscope.model import build_classifier
 from tumorscope.records import Part, Partition
 from tumorscope.schema.recipe import load_recipe
@@ -55,7 +55,7 @@ def ours(both: Path, seed: int, precision: str) -> float:
     tested = np.array(["test/" in row.image for row in store.manifest.rows])
     parts: list[Part] = ["validation" if out else "train" for out in tested]
     partition = Partition(tuple(parts), tuple(map(str, range(len(store)))), "drawn", "")
-    labels = class_numbers(store)
+    labels = store.manifest.class_numbers()
     model: nn.Module = build_classifier(recipe, 4)
     with tempfile.TemporaryDirectory() as folder:
         fitted = fit(

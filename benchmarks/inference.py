@@ -14,7 +14,7 @@ from tumorscope.export.graph import export_network
 from tumorscope.model import build_classifier
 from tumorscope.model.deployed import Network
 from tumorscope.schema.recipe import load_recipe
-from tumorscope.support.openvino import has_openvino, import_openvino
+from tumorscope.support.extras import has_extra, import_openvino
 
 SIZE, BATCH, REPEATS = 224, 16, 5
 SQUARES = (512, 1024, 2048, 3072)
@@ -59,7 +59,7 @@ def runtimes(pixels: np.ndarray) -> Iterator[tuple[str, Callable[[], object], fl
     levels = pixels.astype(np.float32)
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     yield "ONNX Runtime", lambda: session.run(None, {"pixels": levels}), work
-    if has_openvino():
+    if has_extra("openvino"):
         core = import_openvino().Core()
         settings = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
         network = core.read_model(io.BytesIO(graph))

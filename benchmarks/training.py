@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.measure import DATA, Comparison, compare_all
 from benchmarks.peers import fastai_learner, plain_loop
 from tumorscope.data.layouts import read_manifest
-from tumorscope.data.store import class_numbers, open_store
+from tumorscope.data.store import open_store
 from tumorscope.model import build_classifier
 from tumorscope.records import Part, Partition
 from tumorscope.schema.recipe import load_recipe
@@ -42,7 +42,7 @@ def ours(folder: Path, *settings: str, size: int, epochs: int) -> None:
         parts[:HELD_OUT] = ["validation"] * HELD_OUT
         partition = Partition(tuple(parts), tuple(map(str, range(len(store)))), "drawn", "")
         model = build_classifier(recipe, 4)
-        labels = class_numbers(store)
+        labels = store.manifest.class_numbers()
         fit(model, store, labels, partition, recipe, Path(top), device="cpu", progress=Quiet())
 
 

@@ -20,9 +20,9 @@ import numpy as np
 
 import tumorscope
 from tumorscope.evaluation.scores import share_score
-from tumorscope.evaluation.summary import percent
 from tumorscope.metrics.intervals import Clusters
 from tumorscope.runs.folder import is_run
+from tumorscope.schema.wording import with_interval
 from tumorscope.support.files import read_csv, write_csv
 from tumorscope.support.terminal import terminal_progress
 
@@ -81,7 +81,7 @@ def _together(rows: Sequence[dict[str, str]]) -> str:
     right = np.array([c == "1" for row in rows for c in row["right"]])
     groups = [group for row in rows for group in row["groups"].split()]
     found = share_score(right, Clusters.of(groups))
-    return f"{right.sum()} of {len(right)} images, {percent(found)}"
+    return f"{right.sum()} of {len(right)} images, {with_interval(found)}"
 
 
 def _train(asked: argparse.Namespace, fold: int, seed: int) -> tuple[object, ...]:
@@ -109,8 +109,13 @@ def row_of(
     found, folder = run.results, run.folder
     kept = tumorscope.Predictor.load(folder).card.provenance.kept_epoch
     validation = float(read_csv(folder / "metrics.csv")[kept - 1]["validation_accuracy"])
-    values = (found.accuracy.value, found.accuracy.low, found.accuracy.high)
-    scores = (found.balanced_accuracy, found.macro_f1, found.macro_auroc, found.controls.majority)
+    values = (found.all.accuracy.value, found.all.accuracy.low, found.all.accuracy.high)
+    scores = (
+        found.all.balanced_accuracy,
+        found.all.macro_f1,
+        found.all.macro_auroc,
+        found.all.controls.majority,
+    )
     shown = ["" if v is None else f"{v:.4f}" for v in (*values, *(score.value for score in scores))]
     answers = read_csv(folder / "predictions.csv")
     group = {row["image"]: row["group"] for row in read_csv(folder / "partition.csv")}

@@ -87,10 +87,10 @@ def train(partition: str, shuffle: int) -> tuple[object, ...]:
         progress=terminal_progress(quiet=False),
     )
     found, learnt = run.results, run.results.parts["train"].accuracy.value
-    area, controls = found.macro_auroc, found.controls
-    values = (area.value, area.low, area.high, found.accuracy.value, controls.majority.value)
+    area, controls = found.all.macro_auroc, found.all.controls
+    values = (area.value, area.low, area.high, found.all.accuracy.value, controls.majority.value)
     shown = [f"{v:.4f}" for v in (*values, controls.look_up.value, learnt) if v is not None]
-    return (partition, shuffle, found.n, found.leaks, *shown)
+    return (partition, shuffle, found.all.n, found.leaks, *shown)
 
 
 def report(rows: Sequence[dict[str, str]]) -> None:

@@ -4,7 +4,7 @@ The walk of the data: read → store → audit → split → train → bundle �
 
     >>> import tumorscope
     >>> run = tumorscope.train(data="slices/", recipe="resnet18")   # doctest: +SKIP
-    >>> run.results.accuracy.value                                  # doctest: +SKIP
+    >>> run.results.all.accuracy.value                                  # doctest: +SKIP
     0.93
 
 Research software, not a medical device.

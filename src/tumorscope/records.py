@@ -1,6 +1,6 @@
 """The frozen vocabulary that every stage speaks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -105,8 +105,17 @@ class Manifest:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Class names in alphabetical order; a class's number is its place here."""
+        """Class names in alphabetical order; a class's number is its index here."""
         return tuple(sorted({row.label for row in self.rows}))
+
+    def class_numbers(self, classes: Sequence[str] = ()) -> NDArray[np.intp]:
+        """Return the class number of each row, int, shape (rows,).
+
+        Args:
+            classes: the names in the order of their numbers; `self.classes` unless given.
+        """
+        number = {name: index for index, name in enumerate(classes or self.classes)}
+        return np.array([number[row.label] for row in self.rows], dtype=np.intp)
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ def test_every_image_is_tested_once(folds: tumorscope.Folds, mislabelled: Path) 
     for number, run in enumerate(folds.runs, 1):
         tested = {r["image"] for r in read_csv(run.folder / "predictions.csv")}
         assert tested == {row["image"] for row in rows if row["fold"] == str(number)}
-        assert folds.summary.folds[number] == run.results.accuracy
+        assert folds.summary.folds[number] == run.results.all.accuracy
     right = np.mean([row["truth"] == row["predicted"] for row in rows])
     assert folds.summary.pooled.accuracy.value == pytest.approx(right)
     assert folds.summary.pooled.n == len(rows) == 48

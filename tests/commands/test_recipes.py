@@ -107,7 +107,7 @@ def test_classes_can_come_from_the_boxes(few: Callable[[str], Path], tmp_path: P
         data=few("boxes"), recipe="resnet50-boxes", out=tmp_path / "run", overrides=options
     )
     assert set(run.results.classes) <= {"g", "m", "n", "p"}
-    assert tumorscope.evaluate(run=run.folder).accuracy == run.results.accuracy
+    assert tumorscope.evaluate(run=run.folder).all.accuracy == run.results.all.accuracy
 
 
 def test_a_frozen_stage_leaves_the_backbone_bit_identical(phantoms: Path, tmp_path: Path) -> None:

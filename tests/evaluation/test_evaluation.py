@@ -18,7 +18,7 @@ from tumorscope.evaluation.confidence import score_calibration, score_selection,
 from tumorscope.evaluation.mapping import map_classes
 from tumorscope.evaluation.summary import explanations, summarize_results, weaknesses
 from tumorscope.schema.card import ModelCalibration
-from tumorscope.schema.results import Score
+from tumorscope.schema.scores import Score
 from tumorscope.support.files import read_csv
 
 NAMES = ("glioma", "meningioma", "no_tumor")
@@ -240,7 +240,7 @@ def test_another_set_is_tested_without_what_it_shares(
     parts = [row["part"] for row in read_csv(folder / "partition.csv")]
     assert found.split.method == "external"
     assert found.classes == ("Tumour", "healthy")
-    assert found.n == 4 * 3 * 2 + parts.count("test")
+    assert found.all.n == 4 * 3 * 2 + parts.count("test")
     assert f"less {len(parts) - parts.count('test')} that have a copy" in found.split.note
     assert "glioma as Tumour" in found.split.note
     assert found.calibration.note.startswith("Not applicable")
@@ -248,7 +248,7 @@ def test_another_set_is_tested_without_what_it_shares(
     assert {p.name for p in out.iterdir()} >= {"results.json", "report.html", "predictions.csv"}
     assert json.loads((out / "results.json").read_text())["leaks"] == 0
     rows = read_csv(out / "predictions.csv")
-    assert len(rows) == found.n
+    assert len(rows) == found.all.n
     assert {row["truth"] for row in rows} == {"Tumour", "healthy"}
     before = (folder / "results.json").read_bytes()
     assert before == (tiny_run.folder / "results.json").read_bytes()
@@ -261,7 +261,7 @@ def test_its_own_data_elsewhere_gives_the_same_results(
     shutil.copytree(phantoms.parent, tmp_path / "moved")
     shutil.copytree(tiny_run.folder, tmp_path / "run")
     found = tumorscope.evaluate(run=tmp_path / "run", data=tmp_path / "moved" / phantoms.name)
-    assert found.accuracy == tiny_run.results.accuracy
+    assert found.all.accuracy == tiny_run.results.all.accuracy
     assert found.split.method == tiny_run.results.split.method
 
 

@@ -238,7 +238,7 @@ def _preprocess_in(runtime: str, module: Preprocess):  # type: ignore[no-untyped
     part = make_graph(_around(module)).preprocess
     if runtime == "onnx":
         return lambda own: open_onnx(part)(own)[0]
-    from tumorscope.support.openvino import import_openvino  # noqa: PLC0415
+    from tumorscope.support.extras import import_openvino  # noqa: PLC0415
 
     core = import_openvino().Core()
     settings = {"INFERENCE_PRECISION_HINT": "f32"}

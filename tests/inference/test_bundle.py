@@ -28,8 +28,8 @@ from tumorscope.schema.card import (
     GateSummary,
     ModelCalibration,
     Provenance,
-    Scored,
 )
+from tumorscope.schema.scores import Score
 
 
 @pytest.fixture
@@ -213,7 +213,7 @@ def test_no_bytes_get_through(tiny_run: tumorscope.Run, content: bytes, place: i
 
 
 @pytest.mark.parametrize(
-    "part", [Card, ModelCalibration, Provenance, Conversion, GateSummary, Scored]
+    "part", [Card, ModelCalibration, Provenance, Conversion, GateSummary, Score]
 )
 def test_every_field_of_a_card_is_described(part: type[BaseModel]) -> None:
     """The page on card.json names each field."""

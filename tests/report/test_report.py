@@ -135,7 +135,7 @@ def test_report_is_self_contained(tiny_run: tumorscope.Run) -> None:
     sources = re.findall(r'(?:src|href)="([^"]{0,30})', page)
     assert all(source.startswith(("data:image/png;base64,", "#")) for source in sources)
     assert not re.search(r"url\(|@import|<script|<link", page)
-    assert f"{tiny_run.results.accuracy.value:.1%}" in page
+    assert f"{tiny_run.results.all.accuracy.value:.1%}" in page
     assert "not a medical device" in page
     assert 'name="viewport"' in page
     answers = read_csv(tiny_run.folder / "predictions.csv")
@@ -152,16 +152,16 @@ def test_results_agree_with_predictions(tiny_run: tumorscope.Run) -> None:
     rows = read_csv(tiny_run.folder / "predictions.csv")
     results = Results.model_validate(json.loads((tiny_run.folder / "results.json").read_text()))
     assert list(rows[0]) == ["image", "truth", "predicted", *(f"probability_{c}" for c in CLASSES)]
-    assert len(rows) == results.images.test == results.accuracy.n == 12
+    assert len(rows) == results.images.test == results.all.accuracy.n == 12
     right = sum(row["truth"] == row["predicted"] for row in rows)
-    assert results.accuracy.value == pytest.approx(right / len(rows))
+    assert results.all.accuracy.value == pytest.approx(right / len(rows))
     recalls = []
     for name in CLASSES:
         own = [row for row in rows if row["truth"] == name]
         recalls.append(sum(row["predicted"] == name for row in own) / len(own))
-        assert results.per_class[name].sensitivity.value == pytest.approx(recalls[-1])
-        assert results.per_class[name].support == len(own)
-    assert results.balanced_accuracy.value == pytest.approx(np.mean(recalls))
+        assert results.all.per_class[name].sensitivity.value == pytest.approx(recalls[-1])
+        assert results.all.per_class[name].support == len(own)
+    assert results.all.balanced_accuracy.value == pytest.approx(np.mean(recalls))
     assert set(results.parts) == {"train", "validation", "test"}
 
 
@@ -195,7 +195,7 @@ def test_papers_answer_what_the_run_knows_and_leave_the_rest(tiny_run: tumorscop
     front = yaml.safe_load(card.split("---")[1])
     assert front["pipeline_tag"] == "image-classification"
     (result,) = front["model-index"][0]["results"]
-    assert result["metrics"][0]["value"] == tiny_run.results.accuracy.value
+    assert result["metrics"][0]["value"] == tiny_run.results.all.accuracy.value
     assert tiny_run.results.summary in card
 
 

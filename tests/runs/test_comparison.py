@@ -41,7 +41,7 @@ def test_seeds_share_their_parts_and_differ_otherwise(series: tumorscope.Series)
         began = load_recipe(run.folder / "recipe.yaml")
         assert began.seed == int(run.folder.name.removeprefix("seed-"))
     kept = json.loads((series.folder / "seeds.json").read_text())
-    values = [run.results.accuracy.value for run in series.runs]
+    values = [run.results.all.accuracy.value for run in series.runs]
     assert kept["scores"]["accuracy"]["values"] == values
     assert kept["seeds"] == [4, 5]
 
@@ -92,7 +92,7 @@ def test_runs_stand_side_by_side(
     made = tumorscope.compare(runs=folders, out=tmp_path / "c.png")
     assert [run.images for run in made.numbers.runs] == [series.summary.images] * 2
     (pair,) = made.numbers.pairs
-    first, second = (run.results.accuracy.value for run in series.runs)
+    first, second = (run.results.all.accuracy.value for run in series.runs)
     assert first is not None
     assert second is not None
     assert pair.images == series.summary.images

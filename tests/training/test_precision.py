@@ -7,7 +7,7 @@ import torch
 
 import tumorscope
 from tumorscope.data.layouts import read_manifest
-from tumorscope.data.store import class_numbers, open_store
+from tumorscope.data.store import open_store
 from tumorscope.errors import UsageError
 from tumorscope.model import build_classifier
 from tumorscope.model.augmentation import augment, draw_uniforms
@@ -60,7 +60,7 @@ def fitted(data: Path, folder: Path, precision: str) -> TrainedModel:
     store = open_store(read_manifest(data), 48)
     parts: list[Part] = ["validation" if n % 4 == 0 else "train" for n in range(len(store))]
     partition = Partition(tuple(parts), tuple(map(str, range(len(store)))), "drawn", "")
-    model, labels = build_classifier(recipe, 4), class_numbers(store)
+    model, labels = build_classifier(recipe, 4), store.manifest.class_numbers()
     folder.mkdir()
     return fit(model, store, labels, partition, recipe, folder, device="cpu", progress=Quiet())
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tumorscope.data.layouts import read_manifest
-from tumorscope.data.store import class_numbers, open_store
+from tumorscope.data.store import open_store
 from tumorscope.errors import RecipeError
 from tumorscope.model import build_classifier, build_trunk
 from tumorscope.records import Part, Partition
@@ -54,7 +54,7 @@ def test_training_grows_and_validation_is_full_size(phantoms: Path, tmp_path: Pa
             seen.append(step)
 
     model.trunk.register_forward_pre_hook(note)
-    labels = class_numbers(store)
+    labels = store.manifest.class_numbers()
     fit(model, store, labels, partition, recipe, tmp_path, device="cpu", progress=Quiet())
     assert seen == [(True, 32), (False, 64), (True, 48), (True, 64)]
 

@@ -242,4 +242,4 @@ def test_training_on_a_gpu_learns_the_same(phantoms: Path, tmp_path: Path, stage
     run = tumorscope.train(
         data=phantoms, recipe=recipe, overrides=settings, out=tmp_path / "gpu", device="cuda"
     )
-    assert run.results.accuracy.value is not None
+    assert run.results.all.accuracy.value is not None

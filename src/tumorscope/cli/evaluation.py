@@ -113,7 +113,7 @@ def compare(
 ) -> None:
     """Put trainings side by side: scores, paired tests, curves in one figure."""
     import tumorscope  # noqa: PLC0415
-    from tumorscope.cli.show import percent, with_interval  # noqa: PLC0415
+    from tumorscope.schema.wording import compact, share  # noqa: PLC0415
     from tumorscope.support.terminal import show, show_table  # noqa: PLC0415
 
     made = tumorscope.compare(runs=runs, out=out)
@@ -123,8 +123,8 @@ def compare(
     rows = [
         (
             str(n),
-            *map(with_interval, (run.accuracy, run.balanced_accuracy, run.macro_f1)),
-            percent(run.majority),
+            *map(compact, (run.accuracy, run.balanced_accuracy, run.macro_f1)),
+            share(run.majority),
         )
         for n, run in enumerate(made.numbers.runs, 1)
     ]

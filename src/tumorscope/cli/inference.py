@@ -4,7 +4,6 @@ import csv
 import sys
 from collections.abc import Iterator
 from enum import StrEnum
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -12,7 +11,7 @@ import typer
 
 from tumorscope.cli.app import app
 from tumorscope.cli.options import AsJson, Debug, Quietly
-from tumorscope.errors import MissingExtra, TumorscopeError, UsageError
+from tumorscope.errors import TumorscopeError, UsageError
 
 if TYPE_CHECKING:
     from tumorscope.inference.archive import ArchiveCounts, Runner
@@ -111,8 +110,9 @@ def _on_ray() -> "Runner":
     Raises:
         MissingExtra: Ray is not installed.
     """
-    if find_spec("ray") is None:
-        raise MissingExtra("--engine ray", "ray")
+    from tumorscope.support.extras import require_extra  # noqa: PLC0415
+
+    require_extra("ray", "--engine ray")
     from tumorscope.inference.ray import run_on_ray  # noqa: PLC0415 (an extra)
 
     return run_on_ray

@@ -3,6 +3,7 @@
 from textwrap import fill
 from typing import TYPE_CHECKING
 
+from tumorscope.schema import wording
 from tumorscope.support.terminal import show, show_table
 
 if TYPE_CHECKING:
@@ -10,14 +11,8 @@ if TYPE_CHECKING:
     from tumorscope.commands.folds import Folds
     from tumorscope.commands.seeds import Series
     from tumorscope.commands.train import Run
-    from tumorscope.schema.card import Scored
-    from tumorscope.schema.results import ImageScores, Results, Score
-
-CONTROLS = (
-    ("majority", "most frequent class"),
-    ("look_up", "thumbnail look-up"),
-    ("file_facts", "file facts"),
-)
+    from tumorscope.schema.results import Results
+    from tumorscope.schema.scores import ImageScores
 
 
 def show_run(run: "Run") -> None:
@@ -29,48 +24,47 @@ def show_run(run: "Run") -> None:
 
 def show_results(results: "Results") -> None:
     """Show the answer, what weakens it, scores beside controls, and each class."""
-    from tumorscope.evaluation.summary import judged_by  # noqa: PLC0415 (imports SciPy)
-
     show("\n" + fill(results.summary, 80))
     for sentence in results.warnings:
         show(fill(f"- {sentence}", 80, subsequent_indent="  "))
     show(f"\nOn {results.images.test} test images ({results.images.left_out} files left out)")
-    show_headline(results)
+    show_scores(results.all)
     if results.clean:
         show(f"\nOn the {results.clean.n} that are new to the model")
-        show_headline(results.clean)
+        show_scores(results.clean)
     show()
-    judged = judged_by(results, results.clean)
+    judged = results.judged
     show_table(
         ("class", "images", "sensitivity", "specificity", "PPV", "AUROC"),
         [
             (
                 name,
                 str(s.support),
-                *map(percent, (s.sensitivity, s.specificity, s.ppv)),
-                "n/a" if s.auroc.value is None else f"{s.auroc.value:.3f}",
+                *map(wording.share, (s.sensitivity, s.specificity, s.ppv)),
+                wording.number(s.auroc),
             )
             for name, s in judged.per_class.items()
         ],
     )
 
 
-def show_headline(scores: "ImageScores") -> None:
+def show_scores(scores: "ImageScores") -> None:
     """Show scores with intervals, and the controls below them."""
     rows = [
-        ("accuracy", percent(scores.accuracy), interval(scores.accuracy)),
+        ("accuracy", wording.share(scores.accuracy), wording.interval(scores.accuracy)),
         (
             "balanced accuracy",
-            percent(scores.balanced_accuracy),
-            interval(scores.balanced_accuracy),
+            wording.share(scores.balanced_accuracy),
+            wording.interval(scores.balanced_accuracy),
         ),
-        ("macro F1", percent(scores.macro_f1), interval(scores.macro_f1)),
+        ("macro F1", wording.share(scores.macro_f1), wording.interval(scores.macro_f1)),
     ]
-    for name, label in CONTROLS:
+    for name, label in wording.CONTROL_LABELS.items():
         score = getattr(scores.controls, name)
-        rows.append((f"control: {label}", percent(score), interval(score)))
+        rows.append((f"control: {label}", wording.share(score), wording.interval(score)))
     gain = scores.controls.gain
-    rows.append(("gain over the best control", _signed(gain.value), interval(gain, "+.1%")))
+    difference = wording.UNDEFINED if gain.value is None else f"{100 * gain.value:+.1f} points"
+    rows.append(("gain over the best control", difference, wording.interval_in_points(gain)))
     show_table(("score", "value", "95 % interval"), rows)
 
 
@@ -79,14 +73,17 @@ def show_folds(found: "Folds") -> None:
     summary = found.summary
     show("\n" + fill(summary.summary, 80))
     show(f"\nAll {summary.pooled.n} images, each tested once")
-    show_headline(summary.pooled)
+    show_scores(summary.pooled)
     if summary.clean:
         show(f"\nThe {summary.clean.n} that are new to the model of their fold")
-        show_headline(summary.clean)
+        show_scores(summary.clean)
     show()
     show_table(
         ("fold", "images", "accuracy", "95 % interval"),
-        [(str(n), str(s.n), percent(s), interval(s)) for n, s in summary.folds.items()],
+        [
+            (str(n), str(s.n), wording.share(s), wording.interval(s))
+            for n, s in summary.folds.items()
+        ],
     )
     show(f"\nRuns:    {found.folder}")
     show(f"Labels:  tumorscope review {found.folder}")
@@ -106,33 +103,10 @@ def show_series(series: "Series") -> None:
         )
         for name, spread in summary.scores.items()
     ]
-    rows.append(("most frequent class", percent(summary.majority), "", "", ""))
+    rows.append(("most frequent class", wording.share(summary.majority), "", "", ""))
     show_table(("score", "mean", "95 % interval", "SD", "each seed"), rows)
     show("The interval covers chance in training alone, not which patients were tested.")
     show(f"\nRuns:  {series.folder}")
-
-
-def percent(score: "Score | Scored") -> str:
-    """Return a share as text."""
-    return "n/a" if score.value is None else f"{score.value:.1%}"
-
-
-def _signed(value: float | None) -> str:
-    return "n/a" if value is None else f"{value:+.1%}"
-
-
-def interval(score: "Score | Scored", form: str = ".1%") -> str:
-    """Return the ends of an interval as text, empty where there is none."""
-    if score.low is None or score.high is None:
-        return ""
-    return f"{score.low:{form}} to {score.high:{form}}"
-
-
-def with_interval(score: "Score") -> str:
-    """Return a share and its interval in brackets."""
-    if score.low is None or score.high is None:
-        return percent(score)
-    return f"{percent(score)} ({100 * score.low:.1f}–{100 * score.high:.1f})"
 
 
 def show_export(exported: "Exported") -> None:
@@ -146,9 +120,9 @@ def show_export(exported: "Exported") -> None:
             ("graph, MB", *(f"{n / 1e6:.1f}" for n in (found.bytes_before, found.bytes))),
             ("images a second", *(f"{n:.0f}" for n in (found.speed_before, found.speed))),
             (
-                f"accuracy on {found.accuracy.images} test images",
-                percent(found.accuracy_before),
-                percent(found.accuracy),
+                f"accuracy on {found.accuracy.n} test images",
+                wording.share(found.accuracy_before),
+                wording.share(found.accuracy),
             ),
         ],
     )
@@ -156,8 +130,8 @@ def show_export(exported: "Exported") -> None:
     show(
         fill(
             f"On {found.images} validation images: another class for {found.changed}, largest "
-            f"difference in probability {found.largest:.2g}, accuracy lost {percent(found.loss)} "
-            f"({interval(found.loss)}).",
+            f"difference in probability {found.largest:.2g}, accuracy lost "
+            f"{wording.with_interval(found.loss)}.",
             80,
         )
     )

@@ -134,10 +134,10 @@ def train(
 
 def _launch(devices: int) -> None:
     """Run this command in several processes, and end with their exit code."""
-    from tumorscope.support.extras import require_training  # noqa: PLC0415
+    from tumorscope.support.extras import require_extra  # noqa: PLC0415
     from tumorscope.training import processes  # noqa: PLC0415
 
-    require_training("tumorscope train")
+    require_extra("train", "tumorscope train")
     raise typer.Exit(processes.launch(sys.argv[1:], devices))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from tumorscope.errors import UsageError
 from tumorscope.runs.folder import read_history
 from tumorscope.schema.comparison import Comparison
-from tumorscope.support.extras import require_training
+from tumorscope.support.extras import require_extra
 from tumorscope.support.files import explained
 
 
@@ -35,7 +35,7 @@ def compare(*, runs: Sequence[str | Path], out: str | Path = "comparison.png") -
     Raises:
         TumorscopeError: a folder is no finished training, or the figure cannot be written.
     """
-    require_training("tumorscope compare")
+    require_extra("train", "tumorscope compare")
     from tumorscope.report.figures import compared_curves, write_figure  # noqa: PLC0415
     from tumorscope.runs.comparison import compare_runs  # noqa: PLC0415 (imports SciPy)
 

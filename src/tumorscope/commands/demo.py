@@ -7,7 +7,7 @@ from tumorscope.data.layouts import read_manifest
 from tumorscope.data.store import MIDDLE, open_store
 from tumorscope.errors import UsageError
 from tumorscope.runs.folder import next_run
-from tumorscope.support.extras import require_training
+from tumorscope.support.extras import require_extra
 from tumorscope.support.files import explained
 from tumorscope.support.progress import Progress, Quiet
 
@@ -27,7 +27,7 @@ def demo(*, out: str | Path | None = None, progress: Progress | None = None) -> 
         out: a folder for the slices and the run; `runs/demo-<n>` unless given.
         progress: where to report; nowhere unless given.
     """
-    require_training("tumorscope demo")
+    require_extra("train", "tumorscope demo")
     from tumorscope.commands.audit import audit  # noqa: PLC0415 (imports SciPy)
     from tumorscope.data.phantom import write_phantoms  # noqa: PLC0415 (only needed here)
 

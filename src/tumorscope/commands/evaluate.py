@@ -11,7 +11,7 @@ from tumorscope.inference.predict import Predictor
 from tumorscope.runs.assessment import _evaluate_elsewhere, assess_run, run_data
 from tumorscope.runs.folder import check_data, is_same_data, read_environment
 from tumorscope.schema.results import Results
-from tumorscope.support.extras import require_training
+from tumorscope.support.extras import require_extra
 from tumorscope.support.progress import Progress, Quiet
 
 
@@ -44,7 +44,7 @@ def evaluate(
     Raises:
         TumorscopeError: the run or the data cannot be used.
     """
-    require_training("tumorscope evaluate")
+    require_extra("train", "tumorscope evaluate")
     progress, folder = progress or Quiet(), Path(run)
     asked = EvaluationOptions(by, prevalence, robustness)
     home = Path(read_environment(folder)["data"]["path"])

@@ -4,7 +4,6 @@ import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -12,8 +11,8 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from tumorscope.data.store import Store, batches, class_numbers
-from tumorscope.errors import MissingExtra, UsageError
+from tumorscope.data.store import Store, batches
+from tumorscope.errors import UsageError
 from tumorscope.evaluation.scores import Cases, share_score
 from tumorscope.export import ExportError
 from tumorscope.export.graph import split_graph
@@ -34,12 +33,12 @@ from tumorscope.inference.bundle import (
 from tumorscope.inference.predict import BATCH, Predictor
 from tumorscope.metrics.intervals import paired_gain
 from tumorscope.records import Partition
-from tumorscope.report.papers import model_card, usage
+from tumorscope.report.model_card import model_card, usage
 from tumorscope.runs.assessment import run_data
 from tumorscope.runs.folder import read_results
-from tumorscope.schema.card import Card, Conversion, Precision, Scored
-from tumorscope.schema.results import Score
-from tumorscope.support.extras import require_training
+from tumorscope.schema.card import Card, Conversion, Precision
+from tumorscope.schema.scores import Score
+from tumorscope.support.extras import require_extra
 from tumorscope.support.progress import Progress, Quiet
 
 Target = Literal["onnx", "openvino"]
@@ -50,10 +49,7 @@ FEWEST = (
 )
 PAUSE = 0.05  # seconds
 ROUNDS = 7  # of timing, original and export in turn
-NEEDS: dict[str, tuple[str, str]] = {  # a package, and the extra that brings it
-    "openvino": ("openvino", "openvino"),
-    "int8": ("nncf", "quantize"),
-}
+NEEDED = {"openvino": "openvino", "int8": "quantize"}  # the extra of a target or a precision
 
 
 @dataclass(frozen=True)
@@ -119,10 +115,10 @@ def export_run(
         ExportError: the export does not answer as it must, or is not worth it.
         TumorscopeError: the run or its data cannot be used.
     """
-    require_training("tumorscope export")
-    for asked in (to, precision):
-        if asked in NEEDS and find_spec(NEEDS[asked][0]) is None:
-            raise MissingExtra(f"An export to {asked}", NEEDS[asked][1])
+    require_extra("train", "tumorscope export")
+    for form in (to, precision):
+        if form in NEEDED:
+            require_extra(NEEDED[form], f"An export to {form}")
     progress, original = progress or Quiet(), open_bundle(run)
     folder = Path(out) if out else Path(run) / "exports" / f"{to}-{precision}"
     if folder.exists() and any(folder.iterdir()):
@@ -210,14 +206,14 @@ def _compare(
         images=agreed.images,
         largest=agreed.largest,
         changed=agreed.changed,
-        loss=Scored(
+        loss=Score(
             value=gain,
             low=ends and ends[0],
             high=ends and ends[1],
-            images=agreed.images,
+            n=agreed.images,
         ),
-        accuracy=_scored(after_score),
-        accuracy_before=_scored(before_score),
+        accuracy=after_score,
+        accuracy_before=before_score,
         bytes=sum(len(contents[name]) for name in contents if name not in (WEIGHTS, GATE)),
         bytes_before=len(original.read(GRAPH)),
         speed=speeds[1],
@@ -255,12 +251,8 @@ def _answers(
 
 
 def _cases(material: ExportImages, rows: NDArray[np.intp], answers: NDArray[np.float32]) -> Cases:
-    truth = class_numbers(material.store)[rows]
+    truth = material.store.manifest.class_numbers()[rows]
     return Cases(truth, answers, [material.partition.groups[row] for row in rows])
-
-
-def _scored(score: Score) -> Scored:
-    return Scored(value=score.value, low=score.low, high=score.high, images=score.n)
 
 
 def _speeds(predictors: Sequence[Predictor], pixels: NDArray[np.uint8]) -> list[float]:

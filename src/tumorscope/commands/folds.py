@@ -18,7 +18,6 @@ from tumorscope.commands.train import (
     survey_data,
     train_one,
 )
-from tumorscope.data.store import class_numbers
 from tumorscope.errors import DataError, UsageError
 from tumorscope.evaluation import Cases, control_answers, score_images
 from tumorscope.evaluation.summary import summarize_results
@@ -31,7 +30,7 @@ from tumorscope.records import Partition
 from tumorscope.report.figures import confusion, write_figure
 from tumorscope.runs.folder import is_run, next_run, refuse_series
 from tumorscope.schema.recipe import Recipe
-from tumorscope.schema.results import FoldSummary
+from tumorscope.schema.summaries import FoldSummary
 from tumorscope.support.files import read_csv, write_csv, write_text
 from tumorscope.support.progress import Quiet
 
@@ -131,7 +130,7 @@ def _pool(
 ) -> FoldSummary:
     """Put the test images of all folds together, score them and write what was found."""
     store, names = survey.store, survey.classes
-    labels, fold_of = class_numbers(store), np.zeros(len(survey.rows), np.intp)
+    labels, fold_of = store.manifest.class_numbers(), np.zeros(len(survey.rows), np.intp)
     chances = np.zeros((len(labels), len(names)))
     said: dict[str, NDArray[np.intp]] = {}
     leaking = np.zeros(len(labels), np.bool_)
@@ -152,7 +151,7 @@ def _pool(
         leaks=leaks,
         pooled=whole,
         clean=clean,
-        folds={n: run.results.accuracy for n, run in enumerate(runs, 1)},
+        folds={n: run.results.all.accuracy for n, run in enumerate(runs, 1)},
     )
     header = ("image", "truth", "predicted", "fold", *(f"probability_{name}" for name in names))
     rows = [

@@ -12,8 +12,8 @@ from tumorscope.errors import DataError, UsageError
 from tumorscope.report.figures import grid, write_figure
 from tumorscope.report.tiles import Tile
 from tumorscope.runs.folder import read_environment, read_results
-from tumorscope.schema.results import FoldSummary
-from tumorscope.support.extras import require_training
+from tumorscope.schema.summaries import FoldSummary
+from tumorscope.support.extras import require_extra
 from tumorscope.support.files import read_csv, write_csv
 from tumorscope.support.progress import Progress, Quiet
 
@@ -71,7 +71,7 @@ def review(*, run: str | Path, progress: Progress | None = None) -> Review:
     Raises:
         TumorscopeError: the run or its data cannot be used.
     """
-    require_training("tumorscope review")
+    require_extra("train", "tumorscope review")
     from cleanlab.filter import find_label_issues  # noqa: PLC0415 (slow to import)
     from cleanlab.rank import get_label_quality_scores  # noqa: PLC0415
 

@@ -15,8 +15,8 @@ from tumorscope.commands.train import (
 )
 from tumorscope.errors import UsageError
 from tumorscope.runs.folder import is_run, next_run, refuse_series
-from tumorscope.schema.results import SeedSummary
-from tumorscope.support.extras import require_training
+from tumorscope.schema.summaries import SeedSummary
+from tumorscope.support.extras import require_extra
 from tumorscope.support.files import write_text
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def train_seeds(*, seeds: int, **options: Unpack[Options]) -> Series:
     Raises:
         TumorscopeError: as `train`.
     """
-    require_training("tumorscope train")
+    require_extra("train", "tumorscope train")
     from tumorscope.metrics.intervals import summarize_seeds  # noqa: PLC0415
 
     if seeds < 2:

@@ -18,7 +18,7 @@ from tumorscope.runs.folder import (
 )
 from tumorscope.schema.recipe import Recipe, change_recipe, load_recipe
 from tumorscope.schema.results import Results
-from tumorscope.support.extras import require_training
+from tumorscope.support.extras import require_extra
 from tumorscope.support.progress import Progress, Quiet
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def train(**options: Unpack[Options]) -> Run:
     Raises:
         TumorscopeError: something cannot be used; the message says what, and what to do.
     """
-    require_training("tumorscope train")
+    require_extra("train", "tumorscope train")
     refuse_unknown(options)
     resume = options.get("resume", False)
     chosen, place = chosen_recipe(options), Path(options["data"])
@@ -110,7 +110,6 @@ def _join(options: Options) -> bool:
 def _assist(options: Options) -> Run:
     """Take part in a training that another process leads, from what it has written."""
     from tumorscope.data.dataset import read_store  # noqa: PLC0415 (imports SciPy)
-    from tumorscope.data.store import class_numbers  # noqa: PLC0415 (imports scikit-learn)
     from tumorscope.model import build_classifier  # noqa: PLC0415 (imports PyTorch)
     from tumorscope.training import fit, processes, resolve_device  # noqa: PLC0415
 
@@ -120,7 +119,7 @@ def _assist(options: Options) -> Run:
     fit(
         build_classifier(recipe, len(store.manifest.classes)),
         store,
-        class_numbers(store),
+        store.manifest.class_numbers(),
         read_run_partition(folder, "drawn", ""),
         recipe,
         folder,
@@ -228,7 +227,6 @@ def make_job(survey: "Survey", found: Partition, options: Options) -> Job:
 
 def train_one(job: Job, recipe: Recipe, folder: Path, *, resume: bool) -> Run:
     """Train once on what was prepared, from a new folder or one to go on with, to its report."""
-    from tumorscope.data.store import class_numbers  # noqa: PLC0415 (imports SciPy)
     from tumorscope.export import export_bundle  # noqa: PLC0415 (imports PyTorch)
     from tumorscope.model import build_classifier  # noqa: PLC0415
     from tumorscope.report.exploration import write_exploration  # noqa: PLC0415 (matplotlib)
@@ -251,7 +249,7 @@ def train_one(job: Job, recipe: Recipe, folder: Path, *, resume: bool) -> Run:
     fitted = fit(
         build_classifier(recipe, len(store.manifest.classes)),
         store,
-        class_numbers(store),
+        store.manifest.class_numbers(),
         found,
         recipe,
         folder,

@@ -4,14 +4,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
-from importlib.util import find_spec
 from pathlib import Path
 
 import yaml
 from pydantic import BaseModel, ConfigDict
 
 from tumorscope.data.layouts import read_manifest
-from tumorscope.errors import DataError, MissingExtra, UsageError
+from tumorscope.errors import DataError, UsageError
+from tumorscope.support.extras import require_extra
 
 LISTED = files("tumorscope.data") / "datasets.yaml"
 
@@ -82,8 +82,7 @@ def fetch_set(name: str) -> Path:
     known = find_set(name)
     if known.kaggle is None:
         raise DataError(f"'{name}' is not on Kaggle: {_manual(known)}")
-    if find_spec("kagglehub") is None:
-        raise MissingExtra("tumorscope datasets fetch", "kaggle")
+    require_extra("kaggle", "tumorscope datasets fetch")
     with _quiet():
         import kagglehub  # noqa: PLC0415  (an extra)
 

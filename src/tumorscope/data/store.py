@@ -354,10 +354,3 @@ def batches(count: int, size: int) -> Iterator[NDArray[np.intp]]:
     numbers = iter(range(count))
     while chunk := list(islice(numbers, size)):
         yield np.array(chunk, dtype=np.intp)
-
-
-def class_numbers(store: Store, classes: Sequence[str] = ()) -> NDArray[np.intp]:
-    """Return the class number of each row: the place of its label among the class names."""
-    names = classes or store.manifest.classes
-    place = {name: number for number, name in enumerate(names)}
-    return np.array([place[row.label] for row in store.manifest.rows], dtype=np.intp)

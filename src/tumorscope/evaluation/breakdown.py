@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from tumorscope.data.store import Store
 from tumorscope.errors import UsageError
 from tumorscope.evaluation.scores import Cases, score_cases, share_score
-from tumorscope.schema.results import ConfusedPair, PatientScores, Subgroup
+from tumorscope.schema.results import ConfusedPair, Subgroup
+from tumorscope.schema.scores import PatientScores
 
 MOST_VALUES = 8  # of a column that are told apart; the rest is put together
 ALWAYS = ("plane", "source")  # columns of a manifest that are looked at without being asked for
@@ -42,9 +43,9 @@ def score_patients(
     merged = Cases(cases.truth[first], np.array(means), [cases.groups[n] for n in first])
     scores = score_cases(merged, names)
     return PatientScores(
+        **dict(scores),
         without_patient=sum(patient is None for patient in patients),
         of_two_classes=len(members) - len(whole),
-        **{name: getattr(scores, name) for name in type(scores).model_fields},
     )
 
 

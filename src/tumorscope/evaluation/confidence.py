@@ -11,15 +11,8 @@ from tumorscope.metrics.conformal import label_sets
 from tumorscope.metrics.intervals import interval
 from tumorscope.metrics.scores import Values
 from tumorscope.schema.card import ModelCalibration
-from tumorscope.schema.results import (
-    Bin,
-    Calibration,
-    Reliability,
-    Score,
-    Selection,
-    SetCoverage,
-    Sets,
-)
+from tumorscope.schema.results import Bin, Calibration, Reliability, Selection, SetCoverage, Sets
+from tumorscope.schema.scores import Score
 
 POINTS = 100  # of the risk-coverage curve
 

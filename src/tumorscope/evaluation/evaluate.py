@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope._version import __version__
-from tumorscope.data.store import Store, batches, class_numbers
+from tumorscope.data.store import Store, batches
 from tumorscope.errors import UsageError
 from tumorscope.evaluation.breakdown import (
     count_confused,
@@ -19,12 +19,13 @@ from tumorscope.evaluation.confidence import score_calibration, score_selection,
 from tumorscope.evaluation.headline import control_answers, score_images
 from tumorscope.evaluation.robustness import measure_robustness
 from tumorscope.evaluation.scores import Cases, log_loss, share_score
-from tumorscope.evaluation.summary import explanations, judged_by, summarize_results, weaknesses
+from tumorscope.evaluation.summary import explanations, summarize_results, weaknesses
 from tumorscope.grouping.origins import Origins
 from tumorscope.inference.predict import BATCH, Predictor
 from tumorscope.metrics.intervals import wilson
 from tumorscope.records import PARTS, Part, Partition
-from tumorscope.schema.results import ImageCounts, PartScores, Results, Score, SplitNote
+from tumorscope.schema.results import ImageCounts, PartScores, Results, SplitNote, judged_scores
+from tumorscope.schema.scores import Score
 from tumorscope.support.progress import Progress
 
 
@@ -115,7 +116,7 @@ def evaluate_store(
     where = {part: partition.where(part) for part in PARTS}
     tested = where["test"]
     columns = image_columns(store, tested, known.sources, asked.by)
-    labels = class_numbers(store, names)
+    labels = store.manifest.class_numbers(names)
     answers = _predict(predictor, store, np.concatenate([where[p] for p in parts]), progress)
     groups = [partition.groups[row] for row in tested]
     cases = Cases(labels[tested], answers[tested], groups)
@@ -141,7 +142,7 @@ def evaluate_store(
                 patients_known=sum(p is not None for p in patients) / len(patients),
             ),
             *explanations(
-                judged_by(whole, clean),
+                judged_scores(whole, clean),
                 scored["validation"].accuracy if "validation" in scored else None,
                 int(known.doubtful[tested].sum()),
             ),
@@ -153,6 +154,7 @@ def evaluate_store(
         ),
         split=SplitNote(method=partition.method, note=partition.note),
         leaks=leaks,
+        all=whole,
         clean=clean,
         patients=score_patients(cases, patients, names),
         accuracy_over_images=Score(
@@ -167,7 +169,6 @@ def evaluate_store(
         robustness=measure_robustness(predictor, store, tested, cases, progress)
         if asked.robustness
         else None,
-        **{name: getattr(whole, name) for name in type(whole).model_fields},
     )
     return Evaluation(labels, answers, found)
 

@@ -17,14 +17,9 @@ from tumorscope.evaluation.controls import (
 from tumorscope.evaluation.scores import Cases, make_score, score_cases, share_score
 from tumorscope.metrics.intervals import paired_gain
 from tumorscope.metrics.scores import Classes
-from tumorscope.schema.results import Controls, ImageScores, Score
+from tumorscope.schema.scores import Controls, ImageScores, Score
 
 ControlAnswers = Mapping[str, Classes]
-CONTROL_NAMES = {
-    "majority": "always the most frequent class",
-    "look_up": "a thumbnail look-up",
-    "file_facts": "trees that see only file facts",
-}
 
 
 def control_answers(

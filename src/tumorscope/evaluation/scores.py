@@ -12,7 +12,7 @@ from tumorscope.metrics import scores as metrics
 from tumorscope.metrics.intervals import Clusters, Interval, Range, interval
 from tumorscope.metrics.scores import Classes, Counts, Values
 from tumorscope.schema.labels import canonical
-from tumorscope.schema.results import ClassScores, Score, Scores
+from tumorscope.schema.scores import ClassScores, Score, Scores
 
 SUM_TOLERANCE = 1e-3  # by which probabilities may miss a sum of 1, as rounded ones do
 

@@ -2,56 +2,32 @@
 
 import numpy as np
 
-from tumorscope.evaluation.headline import CONTROL_NAMES
 from tumorscope.evaluation.scores import Cases
-from tumorscope.schema.results import ImageScores, Score, Scores
+from tumorscope.schema.results import FEW_GROUPS, judged_scores
+from tumorscope.schema.scores import Controls, ImageScores, Score, Scores
+from tumorscope.schema.wording import CONTROL_LABELS, better_or_worse, with_interval
 
-FEW_GROUPS = 12
 FEW_WRONG = 10  # groups with a mistake; with fewer, 95 % intervals cover the truth too seldom
-LIKE_ONE = 1.05  # images a group from which on groups say that images belong together
 
 
-def percent(score: Score) -> str:
-    """Return a share as people read it, with its interval in brackets."""
-    if score.value is None:
-        return "not applicable"
-    if score.low is None or score.high is None:
-        return f"{score.value:.1%}"
-    return f"{score.value:.1%} ({score.low:.1%} to {score.high:.1%})"
-
-
-def points(score: Score) -> str:
-    """Return a difference of shares in points, with its interval in brackets."""
-    if score.value is None:
-        return "not applicable"
-    if score.low is None or score.high is None:
-        return f"{100 * score.value:+.1f} points"
-    return f"{100 * score.value:+.1f} points ({100 * score.low:+.1f} to {100 * score.high:+.1f})"
-
-
-def summarize_results(whole: ImageScores, clean: ImageScores | None, leaks: int) -> str:
+def summarize_results(everything: ImageScores, clean: ImageScores | None, leaks: int) -> str:
     """Say what the test part showed, beginning with a control that is not beaten.
 
     Args:
-        whole: scores of all test images.
+        everything: scores of all test images.
         clean: of those that do not leak, where there are both.
         leaks: how many leak.
     """
-    judged = judged_by(whole, clean)
-    control = CONTROL_NAMES[judged.controls.best]
-    best = getattr(judged.controls, judged.controls.best)
-    gain, new = points(judged.controls.gain), "test" if judged is whole else "new test"
-    lead = {
-        "beaten": "The model beats what needs no learning",
-        "not shown": "The model is not shown to beat what needs no learning",
-        "worse": "The model is worse than what needs no learning",
-    }[judged.controls.verdict]
+    judged = judged_scores(everything, clean)
+    new = "test" if judged is everything else "new test"
     text = (
-        f"{lead}, by {gain}: it is right on {percent(judged.accuracy)} of {judged.n} {new} "
-        f"images, {control} on {percent(best)}."
+        f"{_against_best_control(judged.controls)} The model is right on "
+        f"{with_interval(judged.accuracy)} of {judged.n} {new} images, the control on "
+        f"{with_interval(best_control(judged.controls))}."
     )
-    if judged is not whole:
-        text += f" With the {leaks} that leak this would read {percent(whole.accuracy)}."
+    if judged is not everything:
+        whole = with_interval(everything.accuracy)
+        text += f" With the {leaks} that leak this would read {whole}."
     elif leaks:
         text += f" {leaks} of these are not new to the model, so the score is too high."
         if clean:
@@ -59,9 +35,27 @@ def summarize_results(whole: ImageScores, clean: ImageScores | None, leaks: int)
     return text
 
 
-def judged_by(whole: ImageScores, clean: ImageScores | None) -> ImageScores:
-    """Return the scores that count: those of new images, where these are in a dozen groups."""
-    return clean if clean and clean.groups >= FEW_GROUPS else whole
+def best_control(controls: Controls) -> Score:
+    """Return the accuracy of the best control."""
+    score: Score = getattr(controls, controls.best)
+    return score
+
+
+def _against_best_control(controls: Controls) -> str:
+    """Say whether the best control is beaten, in magnitudes without a sign."""
+    gain, name = controls.gain, f"the best control ({CONTROL_LABELS[controls.best]})"
+    if gain.value is None or gain.low is None or gain.high is None:
+        size = "" if gain.value is None else f": it is {better_or_worse(gain.value)}"
+        return f"The model is not shown to beat {name}{size}, and no interval can be given."
+    size, low, high = (f"{abs(100 * end):.1f}" for end in (gain.value, gain.low, gain.high))
+    if controls.verdict == "beaten":
+        return f"The model beats {name} by {size} points (95 % interval {low} to {high})."
+    if controls.verdict == "worse":
+        return f"The model is worse than {name} by {size} points (95 % interval {high} to {low})."
+    return (
+        f"The model is not shown to beat {name}: it is {better_or_worse(gain.value)}, and the 95 % "
+        f"interval runs from {better_or_worse(gain.low)} to {better_or_worse(gain.high)}."
+    )
 
 
 def weaknesses(whole: Scores, cases: Cases, *, leaks: int, patients_known: float) -> list[str]:
@@ -88,7 +82,7 @@ def weaknesses(whole: Scores, cases: Cases, *, leaks: int, patients_known: float
     if whole.groups == 1:
         found.append("All test images belong together, so that no interval can be given.")
     elif whole.groups < FEW_GROUPS:
-        found.append(f"{whole.groups} groups are few: take the intervals for rough.")
+        found.append(f"{whole.groups} groups are few: the intervals are rough.")
     wrong = np.unique(cases.clusters.numbers[~cases.right])
     if whole.groups > 1 and len(wrong) < FEW_WRONG:
         found.append(
@@ -121,17 +115,18 @@ def explanations(judged: Scores, validation: Score | None, doubtful: int) -> lis
         and validation.low > accuracy.high
     ):
         found.append(
-            f"The test part is not like the training part: of validation images, which were cut "
-            f"from that by group, {percent(validation)} are right, of these test images "
-            f"{percent(accuracy)}. What the model would score elsewhere, neither number tells."
+            "The test part is not like the training part: the model is right on "
+            f"{with_interval(validation)} of the validation images, which were cut from the "
+            f"training part by group, and on {with_interval(accuracy)} of these test images. "
+            "Neither number says what it would score elsewhere."
         )
     mean = judged.balanced_accuracy.low
     for name, scores in judged.per_class.items():
         reach = scores.sensitivity.high
         if mean is not None and reach is not None and reach < mean:
             found.append(
-                f"{name} is found least: {percent(scores.sensitivity)} of its {scores.support} "
-                "test images."
+                f"{name} is recognised least: {with_interval(scores.sensitivity)} of its "
+                f"{scores.support} test images."
             )
     if doubtful:
         what = "test image is" if doubtful == 1 else "test images are"

@@ -13,7 +13,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from tumorscope.support.openvino import import_openvino
+from tumorscope.support.extras import import_openvino
 
 LARGE = 1024  # numbers; smaller tensors weigh nothing and may need their precision
 SAMPLES = 200  # images that quantisation sees

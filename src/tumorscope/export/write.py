@@ -148,8 +148,7 @@ def calibrate(seen: ModelOutputs, store: Store, rows: NDArray[np.intp]) -> Model
         rows: which rows of it they are.
     """
     classes = store.manifest.classes
-    place = {name: number for number, name in enumerate(classes)}
-    truth = np.array([place[store.manifest.rows[row].label] for row in rows], np.intp)
+    truth = store.manifest.class_numbers()[rows]
     temperature, note = fit_temperature(truth, seen.chances)
     return ModelCalibration(
         temperature=temperature,

@@ -50,10 +50,7 @@ class Survey:
         self.store = store
         self.rows: tuple[Row, ...] = store.manifest.rows
         self.classes = store.manifest.classes
-        place = {name: number for number, name in enumerate(self.classes)}
-        self.labels: NDArray[np.intp] = np.array(
-            [place[row.label] for row in self.rows], dtype=np.intp
-        )
+        self.labels = store.manifest.class_numbers()
         self._tables = tables
 
     @cached_property

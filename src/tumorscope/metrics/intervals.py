@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from tumorscope.metrics.scores import SMALLEST, Classes, Counts, Values, confusion_matrix
-from tumorscope.schema.results import Results, SeedSpread, SeedSummary
+from tumorscope.schema.results import Results
+from tumorscope.schema.summaries import SeedSpread, SeedSummary
 
 LEVEL = 0.95
 SCORES = ("accuracy", "balanced_accuracy", "macro_f1")
@@ -250,12 +251,12 @@ def summarize_seeds(seeds: Sequence[int], results: Sequence[Results]) -> SeedSum
     """Put the scores of trainings that differ in the seed alone together."""
     scores: dict[str, SeedSpread] = {}
     for name in SCORES:
-        values = [getattr(found, name).value for found in results]
+        values = [getattr(found.all, name).value for found in results]
         if None not in values:
             scores[name] = spread_of(values)
     return SeedSummary(
         seeds=tuple(seeds),
         images=results[0].images.test,
         scores=scores,
-        majority=results[0].controls.majority,
+        majority=results[0].all.controls.majority,
     )

@@ -9,22 +9,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from tumorscope.report.figures import PALETTE, STYLE, empty_figure
-from tumorscope.schema.results import (
-    Calibration,
-    ImageScores,
-    Results,
-    RobustnessCurve,
-    Score,
-    Selection,
-    Subgroup,
-)
+from tumorscope.schema.results import Calibration, Results, RobustnessCurve, Selection, Subgroup
+from tumorscope.schema.scores import ImageScores, Score
+from tumorscope.schema.wording import CONTROL_LABELS
 
 MODEL, CONTROL = PALETTE[0], PALETTE[1]
-CONTROL_LABELS = {
-    "majority": "most frequent class",
-    "look_up": "thumbnail look-up",
-    "file_facts": "file facts",
-}
 
 
 def outcome_figures(results: Results) -> dict[str, Figure]:
@@ -35,15 +24,15 @@ def outcome_figures(results: Results) -> dict[str, Figure]:
         "risk_coverage": risk_coverage(results.selection),
     }
     if results.subgroups:
-        found["subgroups"] = subgroups(results.subgroups, results.accuracy)
+        found["subgroups"] = subgroups(results.subgroups, results.all.accuracy)
     if results.robustness:
-        found["robustness"] = robustness(results.robustness, results.accuracy)
+        found["robustness"] = robustness(results.robustness, results.all.accuracy)
     return found
 
 
 def against_controls(results: Results) -> Figure:
     """Accuracy of the model and the controls with intervals, on all and on new test images."""
-    panels: list[tuple[str, ImageScores]] = [(f"all {results.n} test images", results)]
+    panels: list[tuple[str, ImageScores]] = [(f"all {results.all.n} test images", results.all)]
     if results.clean:
         panels.append((f"the {results.clean.n} that are new to the model", results.clean))
     with mpl.rc_context(STYLE):

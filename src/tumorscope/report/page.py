@@ -14,21 +14,20 @@ from matplotlib.figure import Figure
 from tumorscope._version import __version__
 from tumorscope.data.store import Store
 from tumorscope.evaluation import Evaluation
-from tumorscope.evaluation.summary import judged_by, percent, points
 from tumorscope.records import Partition
 from tumorscope.report import figures
+from tumorscope.report.evidence import evidence_rows, write_documents
 from tumorscope.report.exploration import exploration_figures
-from tumorscope.report.outcome import CONTROL_LABELS, outcome_figures
-from tumorscope.report.papers import evidence_rows, write_papers
+from tumorscope.report.outcome import outcome_figures
 from tumorscope.report.tiles import (
     draw_rows,
     predicted_tiles,
     sample_tiles,
     worst_mistakes,
 )
+from tumorscope.schema import wording
 from tumorscope.schema.card import Card
 from tumorscope.schema.recipe import Recipe, dump_recipe
-from tumorscope.schema.results import Score
 from tumorscope.support.files import write_text
 
 TEMPLATE = files("tumorscope") / "report" / "report.html.j2"
@@ -86,7 +85,7 @@ def write_report(
     drawn: dict[str, Figure] = {
         **exploration_figures(store, partition, made.recipe),
         "curves": figures.curves(made.history, made.kept_epoch),
-        "confusion": figures.confusion(np.array(results.confusion), results.classes),
+        "confusion": figures.confusion(np.array(results.all.confusion), results.classes),
         **outcome_figures(results),
         **{name: figures.grid(shown) for name, shown in tiles.items() if shown},
     }
@@ -95,9 +94,9 @@ def write_report(
         made=made,
         recipe=dump_recipe(made.recipe),
         results=results,
-        judged=judged_by(results, results.clean),
+        judged=results.judged,
         summed_up=SUMMED_UP,
-        control_labels=CONTROL_LABELS,
+        control_labels=wording.CONTROL_LABELS,
         manifest=store.manifest,
         pictures={name: _uri(content) for name, content in pictures.items()},
         tiles=tiles,
@@ -105,7 +104,7 @@ def write_report(
         version=__version__,
     )
     write_text(folder / "report.html", page)
-    write_papers(folder, results, made.card, made.environment)
+    write_documents(folder, results, made.card, made.environment)
 
 
 def _uri(content: bytes) -> str:
@@ -116,26 +115,11 @@ def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["share"] = _share
-    environment.filters["number"] = _number
-    environment.filters["percent"] = percent
-    environment.filters["points"] = points
-    environment.filters["interval"] = _interval
+    environment.filters |= {
+        "share": wording.share,
+        "number": wording.number,
+        "percent": wording.with_interval,
+        "points": wording.points,
+        "interval": wording.interval,
+    }
     return environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
-
-
-def _share(score: Score) -> str:
-    return "not applicable" if score.value is None else f"{score.value:.1%}"
-
-
-def _number(score: Score) -> str:
-    return "not applicable" if score.value is None else f"{score.value:.3f}"
-
-
-def _interval(score: Score, form: str = "share") -> str:
-    """Return the ends of a 95 % interval, empty where there is none."""
-    if score.low is None or score.high is None:
-        return ""
-    if form == "share":
-        return f"{score.low:.1%} to {score.high:.1%}"
-    return f"{score.low:.3f} to {score.high:.3f}"

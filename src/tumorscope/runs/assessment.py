@@ -16,8 +16,8 @@ from tumorscope.grouping.survey import Rules, Survey
 from tumorscope.inference.bundle import README, write_bundle
 from tumorscope.inference.predict import Predictor
 from tumorscope.records import Part, Partition
+from tumorscope.report.model_card import model_card, usage
 from tumorscope.report.page import RunRecord, write_report
-from tumorscope.report.papers import model_card, usage
 from tumorscope.runs.folder import (
     RECIPE,
     RESULTS,
@@ -28,7 +28,7 @@ from tumorscope.runs.folder import (
     read_run_partition,
     write_predictions,
 )
-from tumorscope.schema.card import Card, Scored
+from tumorscope.schema.card import Card
 from tumorscope.schema.recipe import load_recipe
 from tumorscope.schema.results import Results
 from tumorscope.support.files import explained, refuse_inside, write_text
@@ -95,11 +95,7 @@ def assess_run(
 
 def _tell_bundle(folder: Path, card: Card, results: Results) -> None:
     """Write into a bundle what its model scored."""
-    scores = {
-        name: Scored(value=score.value, low=score.low, high=score.high, images=score.n)
-        for name in TOLD
-        for score in (getattr(results, name),)
-    }
+    scores = {name: getattr(results.all, name) for name in TOLD}
     told = card.model_copy(update={"summary": results.summary, "scores": scores})
     write_bundle(folder, told, {README: f"{model_card(results, card)}\n{usage(card)}".encode()})
 

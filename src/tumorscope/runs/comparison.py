@@ -52,10 +52,10 @@ def _compared(folder: Path) -> ComparedRun:
         recipe=load_recipe(folder / RECIPE).name,
         images=found.images.test,
         leaks=found.leaks,
-        accuracy=found.accuracy,
-        balanced_accuracy=found.balanced_accuracy,
-        macro_f1=found.macro_f1,
-        majority=found.controls.majority,
+        accuracy=found.all.accuracy,
+        balanced_accuracy=found.all.balanced_accuracy,
+        macro_f1=found.all.macro_f1,
+        majority=found.all.controls.majority,
     )
 
 

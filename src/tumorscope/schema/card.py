@@ -6,8 +6,9 @@ from pydantic import Field
 
 from tumorscope.schema.base import Strict
 from tumorscope.schema.recipe import Normalize, Recipe
+from tumorscope.schema.scores import Score
 
-FORMAT: Literal[2] = 2
+FORMAT: Literal[3] = 3
 
 
 Precision = Literal["fp32", "fp16", "int8"]
@@ -97,21 +98,6 @@ class GateSummary(Strict):
     limit: float = 1.0
 
 
-class Scored(Strict):
-    """One score of the model.
-
-    Attributes:
-        value: the score; None where it is not defined.
-        low, high: its 95 % interval over groups.
-        images: how many images it was computed from.
-    """
-
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-    images: int
-
-
 class Conversion(Strict):
     """How an exported graph differs from the one it was made from, on the machine that made it.
 
@@ -129,9 +115,9 @@ class Conversion(Strict):
     images: int
     largest: float
     changed: int
-    loss: Scored
-    accuracy: Scored
-    accuracy_before: Scored
+    loss: Score
+    accuracy: Score
+    accuracy_before: Score
     bytes: int
     bytes_before: int
     speed: float
@@ -162,7 +148,7 @@ class Card(Strict):
         intended_use: what it is for, and what not.
     """
 
-    format: Literal[2] = FORMAT
+    format: Literal[3] = FORMAT
     classes: Annotated[tuple[str, ...], Field(min_length=2)]
     canonical: tuple[str | None, ...]
     embedding: Annotated[int, Field(ge=1)]
@@ -174,7 +160,7 @@ class Card(Strict):
     gate: GateSummary
     provenance: Provenance
     summary: str = ""
-    scores: dict[str, Scored] = Field(default_factory=dict)
+    scores: dict[str, Score] = Field(default_factory=dict)
     files: dict[str, str]
     versions: dict[str, str] = Field(default_factory=dict)
     licence: str = UNSTATED

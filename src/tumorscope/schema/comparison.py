@@ -1,7 +1,7 @@
 """The documented schema of a comparison of runs."""
 
 from tumorscope.schema.base import Strict
-from tumorscope.schema.results import Score
+from tumorscope.schema.scores import Score
 
 
 class ComparedRun(Strict):

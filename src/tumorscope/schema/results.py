@@ -6,118 +6,10 @@ from pydantic import FiniteFloat
 
 from tumorscope.records import Part
 from tumorscope.schema.base import Strict
+from tumorscope.schema.scores import ImageScores, PatientScores, Score
 
-FORMAT: Literal[2] = 2
-
-
-class Score(Strict):
-    """One score.
-
-    Attributes:
-        value: the score; None where it is not defined for these images.
-        low, high: ends of its 95 % interval over groups; None where there is none.
-        n: how many images it was computed from.
-    """
-
-    value: FiniteFloat | None
-    low: FiniteFloat | None = None
-    high: FiniteFloat | None = None
-    n: int
-
-
-class ClassScores(Strict):
-    """Scores of one class against the rest; see `tumorscope.metrics.scores`.
-
-    Attributes:
-        canonical: the canonical name of the class; None where it is not known.
-        support: how many of the images are of the class.
-        prevalence: of the class, as stated for `ppv` and `npv`; its share of the images unless
-            another was given.
-        sensitivity, specificity, ppv, npv, f1, auroc, average_precision: in [0, 1].
-    """
-
-    canonical: str | None
-    support: int
-    prevalence: FiniteFloat | None
-    sensitivity: Score
-    specificity: Score
-    ppv: Score
-    npv: Score
-    f1: Score
-    auroc: Score
-    average_precision: Score
-
-
-class Scores(Strict):
-    """What a model scores on some cases, which are images or patients.
-
-    Attributes:
-        n: how many cases.
-        groups: how many groups they form, over which the intervals are taken.
-        accuracy, balanced_accuracy, macro_f1, macro_auroc, macro_average_precision: in [0, 1].
-        kappa, mcc: Cohen's kappa and Matthews' coefficient, in [-1, 1].
-        brier: in [0, 2], less is better.
-        log_loss: natural logarithm, less is better.
-        per_class: scores of each class.
-        confusion: counts; rows are the truth, columns the prediction.
-    """
-
-    n: int
-    groups: int
-    accuracy: Score
-    balanced_accuracy: Score
-    macro_f1: Score
-    macro_auroc: Score
-    macro_average_precision: Score
-    kappa: Score
-    mcc: Score
-    brier: Score
-    log_loss: Score
-    per_class: dict[str, ClassScores]
-    confusion: list[list[int]]
-
-
-class Controls(Strict):
-    """Accuracies that need no learning of images, and that a model must beat to mean anything.
-
-    Attributes:
-        majority: of always answering the class that is most frequent in training.
-        look_up: of answering the class of the most similar training thumbnail.
-        file_facts: of trees that see the files' sizes, formats and edges, not their middle.
-        best: the name of the best of these.
-        gain: accuracy of the model less that of the best control, in [-1, 1], paired.
-        verdict: `beaten` where all of the gain's interval is above 0, `not shown` where 0 is
-            inside it or it has none, `worse` where all of it is below.
-    """
-
-    majority: Score
-    look_up: Score
-    file_facts: Score
-    best: str
-    gain: Score
-    verdict: Literal["beaten", "not shown", "worse"]
-
-
-class ImageScores(Scores):
-    """Scores with the controls on the same images beside them.
-
-    Attributes:
-        controls: what needs no learning scores.
-    """
-
-    controls: Controls
-
-
-class PatientScores(Scores):
-    """Scores of patients: the mean of the probabilities of their slices.
-
-    Attributes:
-        without_patient: test images whose patient is not known.
-        of_two_classes: patients left out because their slices have different labels.
-    """
-
-    without_patient: int
-    of_two_classes: int
+FORMAT: Literal[3] = 3
+FEW_GROUPS = 12  # with fewer, intervals are rough and a clean part is too small to judge by
 
 
 class Bin(Strict):
@@ -275,7 +167,8 @@ class PartScores(Strict):
     """Scores of the kept model on one part, without augmentation.
 
     Attributes:
-        loss: mean negative log-likelihood.
+        loss: mean negative log-likelihood of the answers as the model gives them, after the
+            temperature; `metrics.csv` has the loss before it.
         accuracy: share of images whose class is right.
     """
 
@@ -290,20 +183,21 @@ class SplitNote(Strict):
     note: str
 
 
-class Results(ImageScores):
-    """What an evaluation found: scores on the whole test part, and all that puts them in place.
+class Results(Strict):
+    """What an evaluation found: scores of the test part, and all that puts them in place.
 
     Attributes:
         format: the version of this schema.
         tumorscope: the version that evaluated.
-        summary: the answer in one sentence; the first line of the report.
+        summary: the answer in a few sentences; the first line of the report.
         warnings: what makes the numbers weaker than they look, a sentence each.
-        classes: class names; the order of `confusion`.
+        classes: class names; the order of every `confusion`.
         images: how many images there were.
         split: how the parts came about.
         leaks: test images of which a copy, or another slice of the patient, is in training or
             validation, as far as known.
-        clean: the same scores on the test images that do not leak; None where none leaks, or all.
+        all: scores of all test images.
+        clean: scores of the test images that do not leak; None where none leaks, or all.
         patients: scores of patients; None where none is known.
         accuracy_over_images: accuracy with the interval that takes each slice for a patient of its
             own, which is too short; to show how much.
@@ -316,7 +210,7 @@ class Results(ImageScores):
         robustness: accuracy under changes of the images; None unless asked for.
     """
 
-    format: Literal[2] = FORMAT
+    format: Literal[3] = FORMAT
     tumorscope: str
     summary: str
     warnings: tuple[str, ...]
@@ -324,6 +218,7 @@ class Results(ImageScores):
     images: ImageCounts
     split: SplitNote
     leaks: int
+    all: ImageScores
     clean: ImageScores | None
     patients: PatientScores | None
     accuracy_over_images: Score
@@ -335,60 +230,12 @@ class Results(ImageScores):
     confused: tuple[ConfusedPair, ...]
     robustness: tuple[RobustnessCurve, ...] | None = None
 
-
-class SeedSpread(Strict):
-    """One score over several seeds.
-
-    Attributes:
-        mean: over the seeds.
-        standard_deviation: of one seed, from the sample; None of one seed.
-        low, high: ends of the 95 % interval of the mean over seeds (Student's t); it covers chance
-            in training alone, on these test images, not chance in which patients were tested.
-        values: one a seed.
-    """
-
-    mean: float
-    standard_deviation: float
-    low: float
-    high: float
-    values: tuple[float, ...]
+    @property
+    def judged(self) -> ImageScores:
+        """The scores that count: those of new images, where these are in a dozen groups."""
+        return judged_scores(self.all, self.clean)
 
 
-class SeedSummary(Strict):
-    """What trainings that differ in the seed alone came to, as in `seeds.json`.
-
-    Attributes:
-        format: the version of this schema.
-        seeds: the seeds.
-        images: test images, the same for all.
-        scores: accuracy, balanced accuracy and macro F1 on the test part.
-        majority: accuracy of always answering the most frequent class.
-    """
-
-    format: Literal[2] = FORMAT
-    seeds: tuple[int, ...]
-    images: int
-    scores: dict[str, SeedSpread]
-    majority: Score
-
-
-class FoldSummary(Strict):
-    """What trainings on all folds came to, as in `folds.json`; every image is tested once.
-
-    Attributes:
-        format: the version of this schema.
-        summary: the answer in one sentence.
-        classes: class names; the order of `confusion`.
-        leaks: images of which a copy, or another slice of the patient, is in another fold.
-        pooled: scores of all images, each by the model that did not train on its fold.
-        clean: of those that do not leak; None where none leaks, or all.
-        folds: accuracy on each fold, by its number.
-    """
-
-    format: Literal[2] = FORMAT
-    summary: str
-    classes: tuple[str, ...]
-    leaks: int
-    pooled: ImageScores
-    clean: ImageScores | None
-    folds: dict[int, Score]
+def judged_scores(everything: ImageScores, clean: ImageScores | None) -> ImageScores:
+    """Return the scores that count: those of new images, where these are in a dozen groups."""
+    return clean if clean and clean.groups >= FEW_GROUPS else everything

@@ -1,20 +1,48 @@
-"""Parts of the package that may not be installed."""
+"""Parts of the package that may not be installed: one table, and the sentence that names them."""
 
+import sys
 from importlib.util import find_spec
+from typing import Any
 
 from tumorscope.errors import MissingExtra
 
-TRAINING_PACKAGES = (
-    *("torch", "timm", "lightning", "sklearn", "scipy", "faiss", "seaborn", "jinja2"),
-    "cleanlab",
-)
+# The packages of each extra that code here asks for; `pyproject.toml` lists the same extras.
+EXTRAS: dict[str, tuple[str, ...]] = {
+    "train": (
+        *("torch", "timm", "lightning", "sklearn", "scipy", "faiss", "seaborn", "jinja2"),
+        *("cleanlab", "matplotlib", "onnx", "onnxscript", "pandas", "safetensors"),
+    ),
+    "kaggle": ("kagglehub",),
+    "mlflow": ("mlflow", "sqlalchemy", "alembic"),
+    "openvino": ("openvino",),
+    "quantize": ("nncf",),
+    "ray": ("ray",),
+    "tensorboard": ("tensorboard",),
+}
 
 
-def require_training(what: str) -> None:
-    """Refuse to start what needs the training packages where they are not installed.
+def has_extra(extra: str) -> bool:
+    """Say whether all packages of an extra are installed."""
+    return all(find_spec(package) is not None for package in EXTRAS[extra])
+
+
+def require_extra(extra: str, what: str) -> None:
+    """Refuse to start what needs an extra that is not installed.
+
+    Args:
+        extra: its name in `EXTRAS`.
+        what: what needs it, as the user calls it: the subject of the sentence.
 
     Raises:
-        MissingExtra: they are not; the message names the command that installs them.
+        MissingExtra: it is not installed; the message names the command that installs it.
     """
-    if any(find_spec(name) is None for name in TRAINING_PACKAGES):
-        raise MissingExtra(what, "train")
+    if not has_extra(extra):
+        raise MissingExtra(what, extra)
+
+
+def import_openvino() -> Any:
+    """Import OpenVINO without what reports each use, the import included, to its makers."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino  # noqa: PLC0415 (an extra, and slow to import)
+
+    return openvino

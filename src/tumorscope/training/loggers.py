@@ -2,15 +2,14 @@
 
 import os
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 
 from lightning.pytorch.loggers import Logger, MLFlowLogger, TensorBoardLogger
 
-from tumorscope.errors import MissingExtra, UsageError
+from tumorscope.errors import UsageError
+from tumorscope.support.extras import require_extra
 
-NEEDS = {"tensorboard": ("tensorboard",), "mlflow": ("mlflow", "sqlalchemy", "alembic")}
-LOGGERS = tuple(NEEDS)
+LOGGERS = ("tensorboard", "mlflow")  # each the name of its extra
 
 
 def check_loggers(names: Sequence[str]) -> None:
@@ -23,8 +22,7 @@ def check_loggers(names: Sequence[str]) -> None:
     for name in names:
         if name not in LOGGERS:
             raise UsageError(f"There is no logger '{name}': choose from {', '.join(LOGGERS)}.")
-        if any(find_spec(package) is None for package in NEEDS[name]):
-            raise MissingExtra(f"--logger {name}", name)
+        require_extra(name, f"--logger {name}")
 
 
 def open_loggers(names: Sequence[str], folder: Path) -> list[Logger]:

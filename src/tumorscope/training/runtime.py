@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from tumorscope.schema.recipe import Recipe
-from tumorscope.support.openvino import has_openvino, import_openvino
+from tumorscope.support.extras import has_extra, import_openvino
 from tumorscope.support.progress import Progress
 from tumorscope.training.device import autocast
 
@@ -37,7 +37,7 @@ def fastest_front(
     """
     plain = _in_pytorch(front, recipe, device)
     wanted = device == "cpu" and recipe.cache_precision == "half"
-    if not wanted or not has_openvino():
+    if not wanted or not has_extra("openvino"):
         return plain
     noise = torch.rand(batch, 1, recipe.image_size, recipe.image_size) * 255
     try:

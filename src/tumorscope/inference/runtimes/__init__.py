@@ -2,20 +2,16 @@
 
 from collections.abc import Callable
 from importlib import import_module
-from importlib.util import find_spec
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.errors import BundleError, MissingExtra, UsageError
+from tumorscope.errors import BundleError, UsageError
 from tumorscope.inference.bundle import Bundle, Runtime
+from tumorscope.support.extras import require_extra
 
-EXTRAS: dict[Runtime, tuple[str, str]] = {  # the package of each, and the extra that brings it
-    "onnx": ("onnxruntime", ""),
-    "openvino": ("openvino", "openvino"),
-    "pytorch": ("torch", "train"),
-}
+NEEDED: dict[Runtime, str | None] = {"onnx": None, "openvino": "openvino", "pytorch": "train"}
 
 
 class Answers(NamedTuple):
@@ -48,11 +44,11 @@ def open_engine(bundle: Bundle, runtime: Runtime, threads: int) -> Engine:
         MissingExtra: the runtime is not installed.
         BundleError: the bundle is damaged, or not made for this runtime.
     """
-    if runtime not in EXTRAS:
-        raise UsageError(f"There is no runtime '{runtime}': choose {', '.join(EXTRAS)}.")
-    package, extra = EXTRAS[runtime]
-    if find_spec(package) is None:
-        raise MissingExtra(f"The runtime '{runtime}'", extra)
+    if runtime not in NEEDED:
+        raise UsageError(f"There is no runtime '{runtime}': choose {', '.join(NEEDED)}.")
+    extra = NEEDED[runtime]
+    if extra is not None:
+        require_extra(extra, f"The runtime '{runtime}'")
     # By name: PyTorch and OpenVINO stay out of what a plain prediction needs.
     engine: Engine = import_module(f"tumorscope.inference.runtimes.{runtime}").open_engine(
         bundle, threads

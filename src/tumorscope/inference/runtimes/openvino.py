@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tumorscope.errors import BundleError
 from tumorscope.inference.bundle import GRAPH, NETWORK, NETWORK_WEIGHTS, Bundle
 from tumorscope.inference.runtimes import Answers, Engine
-from tumorscope.support.openvino import import_openvino
+from tumorscope.support.extras import import_openvino
 
 
 def open_engine(bundle: Bundle, threads: int) -> Engine:

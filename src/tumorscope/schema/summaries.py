@@ -1,0 +1,65 @@
+"""The documented schemas of `seeds.json` and `folds.json`."""
+
+from typing import Literal
+
+from tumorscope.schema.base import Strict
+from tumorscope.schema.results import FORMAT
+from tumorscope.schema.scores import ImageScores, Score
+
+
+class SeedSpread(Strict):
+    """One score over several seeds.
+
+    Attributes:
+        mean: over the seeds.
+        standard_deviation: of one seed, from the sample; None of one seed.
+        low, high: ends of the 95 % interval of the mean over seeds (Student's t); it covers chance
+            in training alone, on these test images, not chance in which patients were tested.
+        values: one a seed.
+    """
+
+    mean: float
+    standard_deviation: float
+    low: float
+    high: float
+    values: tuple[float, ...]
+
+
+class SeedSummary(Strict):
+    """What trainings that differ in the seed alone came to, as in `seeds.json`.
+
+    Attributes:
+        format: the version of this schema.
+        seeds: the seeds.
+        images: test images, the same for all.
+        scores: accuracy, balanced accuracy and macro F1 on the test part.
+        majority: accuracy of always answering the most frequent class.
+    """
+
+    format: Literal[3] = FORMAT
+    seeds: tuple[int, ...]
+    images: int
+    scores: dict[str, SeedSpread]
+    majority: Score
+
+
+class FoldSummary(Strict):
+    """What trainings on all folds came to, as in `folds.json`; every image is tested once.
+
+    Attributes:
+        format: the version of this schema.
+        summary: the answer in one sentence.
+        classes: class names; the order of `confusion`.
+        leaks: images of which a copy, or another slice of the patient, is in another fold.
+        pooled: scores of all images, each by the model that did not train on its fold.
+        clean: of those that do not leak; None where none leaks, or all.
+        folds: accuracy on each fold, by its number.
+    """
+
+    format: Literal[3] = FORMAT
+    summary: str
+    classes: tuple[str, ...]
+    leaks: int
+    pooled: ImageScores
+    clean: ImageScores | None
+    folds: dict[int, Score]

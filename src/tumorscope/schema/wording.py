@@ -1,0 +1,97 @@
+"""How scores read: the one place that turns them into words."""
+
+from typing import Literal
+
+from tumorscope.schema.scores import Score
+
+Form = Literal["share", "number"]
+
+CONTROL_LABELS = {
+    "majority": "most frequent class",
+    "look_up": "thumbnail look-up",
+    "file_facts": "file facts",
+}
+UNDEFINED = "n/a"
+
+
+def share(score: Score) -> str:
+    """Return a share in per cent.
+
+    >>> share(Score(value=0.8671, n=100)), share(Score(value=None, n=0))
+    ('86.7%', 'n/a')
+    """
+    return UNDEFINED if score.value is None else f"{score.value:.1%}"
+
+
+def number(score: Score) -> str:
+    """Return a score as a plain number.
+
+    >>> number(Score(value=0.8671, n=100))
+    '0.867'
+    """
+    return UNDEFINED if score.value is None else f"{score.value:.3f}"
+
+
+def interval(score: Score, form: Form = "share") -> str:
+    """Return the ends of a 95 % interval; empty where there is none.
+
+    >>> interval(Score(value=0.87, low=0.8, high=0.925, n=100))
+    '80.0% to 92.5%'
+    """
+    if score.low is None or score.high is None:
+        return ""
+    if form == "share":
+        return f"{score.low:.1%} to {score.high:.1%}"
+    return f"{score.low:.3f} to {score.high:.3f}"
+
+
+def with_interval(score: Score) -> str:
+    """Return a share with its interval in brackets, where it has one.
+
+    >>> with_interval(Score(value=0.87, low=0.8, high=0.925, n=100))
+    '87.0% (80.0% to 92.5%)'
+    """
+    ends = interval(score)
+    return f"{share(score)} ({ends})" if ends else share(score)
+
+
+def compact(score: Score) -> str:
+    """Return a share with its interval for a narrow column.
+
+    >>> compact(Score(value=0.87, low=0.8, high=0.925, n=100))
+    '87.0% (80.0–92.5)'
+    """
+    if score.low is None or score.high is None:
+        return share(score)
+    return f"{share(score)} ({100 * score.low:.1f}–{100 * score.high:.1f})"
+
+
+def points(score: Score) -> str:
+    """Return a difference of two shares in points, with its sign and interval.
+
+    >>> points(Score(value=0.05, low=-0.01, high=0.11, n=100))
+    '+5.0 points (-1.0 to +11.0)'
+    """
+    if score.value is None:
+        return UNDEFINED
+    ends = interval_in_points(score)
+    return f"{100 * score.value:+.1f} points" + (f" ({ends})" if ends else "")
+
+
+def interval_in_points(score: Score) -> str:
+    """Return the signed ends of a difference's interval in points; empty where there is none."""
+    if score.low is None or score.high is None:
+        return ""
+    return f"{100 * score.low:+.1f} to {100 * score.high:+.1f}"
+
+
+def better_or_worse(difference: float) -> str:
+    """Return a difference of two shares as a magnitude and a word.
+
+    >>> better_or_worse(0.013), better_or_worse(-0.091), better_or_worse(0.0)
+    ('1.3 points better', '9.1 points worse', 'no better and no worse')
+    """
+    size = f"{abs(100 * difference):.1f}"
+    if size == "0.0":
+        return "no better and no worse"
+    return f"{size} points {'better' if difference > 0 else 'worse'}"
