@@ -19,7 +19,7 @@ from tumorscope.model import build_classifier
 from tumorscope.records import Part, Partition
 from tumorscope.schema.recipe import load_recipe
 from tumorscope.support.progress import Quiet
-from tumorscope.training import fit
+from tumorscope.training import TrainingContext, fit
 
 EACH, HELD_OUT, SIZE, EPOCHS, SEEDS = 250, 100, 96, 8, range(3)
 PRECISIONS = ("single", "bfloat16")
@@ -55,20 +55,11 @@ def ours(both: Path, seed: int, precision: str) -> float:
     tested = np.array(["test/" in row.image for row in store.manifest.rows])
     parts: list[Part] = ["validation" if out else "train" for out in tested]
     partition = Partition(tuple(parts), tuple(map(str, range(len(store)))), "drawn", "")
-    labels = store.manifest.class_numbers()
     model: nn.Module = build_classifier(recipe, 4)
     with tempfile.TemporaryDirectory() as folder:
-        fitted = fit(
-            model,  # type: ignore[arg-type]
-            store,
-            labels,
-            partition,
-            recipe,
-            Path(folder),
-            device="cpu",
-            progress=Quiet(),
-        )
-    return float(fitted.best["validation_accuracy"])
+        context = TrainingContext(Path(folder), "cpu", Quiet())
+        trained = fit(model, store, partition, recipe, context)  # type: ignore[arg-type]
+    return float(trained.history[trained.kept_epoch - 1]["validation_accuracy"])
 
 
 def measure() -> Iterator[str]:

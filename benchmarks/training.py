@@ -16,7 +16,7 @@ from tumorscope.model import build_classifier
 from tumorscope.records import Part, Partition
 from tumorscope.schema.recipe import load_recipe
 from tumorscope.support.progress import Quiet
-from tumorscope.training import fit
+from tumorscope.training import TrainingContext, fit
 
 EACH = 125  # of the four classes
 HELD_OUT = 4  # images that our loop validates on; the plain loop validates on none
@@ -42,8 +42,7 @@ def ours(folder: Path, *settings: str, size: int, epochs: int) -> None:
         parts[:HELD_OUT] = ["validation"] * HELD_OUT
         partition = Partition(tuple(parts), tuple(map(str, range(len(store)))), "drawn", "")
         model = build_classifier(recipe, 4)
-        labels = store.manifest.class_numbers()
-        fit(model, store, labels, partition, recipe, Path(top), device="cpu", progress=Quiet())
+        fit(model, store, partition, recipe, TrainingContext(Path(top), "cpu", Quiet()))
 
 
 def staged() -> Iterator[Comparison]:

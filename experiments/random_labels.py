@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 import tumorscope
-from tumorscope.metrics.intervals import spread_of
+from tumorscope.evaluation.seeds import seed_spread
 from tumorscope.support.files import read_csv, write_csv
 from tumorscope.support.terminal import terminal_progress
 
@@ -98,7 +98,7 @@ def report(rows: Sequence[dict[str, str]]) -> None:
     for partition in RULES:
         own = [row for row in rows if row["partition"] == partition]
         if len(own) > 1:
-            area = spread_of([float(row["macro_auroc"]) for row in own])
+            area = seed_spread([float(row["macro_auroc"]) for row in own])
             learnt = np.mean([float(row["training_accuracy"]) for row in own])
             accuracy = np.mean([float(row["accuracy"]) for row in own])
             print(

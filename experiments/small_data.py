@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import tumorscope
-from tumorscope.metrics.intervals import mcnemar, paired_gain, spread_of
+from tumorscope.evaluation.seeds import seed_spread
+from tumorscope.metrics.intervals import mcnemar, paired_gain
 from tumorscope.runs.folder import is_run
 from tumorscope.schema.recipe import Recipe, load_recipe
 from tumorscope.support.files import read_csv, write_csv
@@ -93,7 +94,7 @@ def report(rows: Sequence[dict[str, str]]) -> None:
     names = list(dict.fromkeys(row["recipe"] for row in rows))
     right = {name: answers(rows, name) for name in names}
     for name in names:
-        spread = spread_of([float(v) for v in right[name].mean(axis=1)])
+        spread = seed_spread([float(v) for v in right[name].mean(axis=1)])
         each = " ".join(f"{value:.1%}" for value in spread.values)
         span = f"{spread.low:.1%} to {spread.high:.1%} by chance in training alone"
         print(f"{name}: mean {spread.mean:.1%} ({span}); {each}")

@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from tumorscope.commands.review import review
     from tumorscope.commands.seeds import Series, train_seeds
     from tumorscope.commands.split import split
-    from tumorscope.commands.train import Run, train
+    from tumorscope.commands.train import train
     from tumorscope.data.catalogue import fetch_set
     from tumorscope.inference.predict import Predictor
+    from tumorscope.runs.execution import Run
 
 __all__ = [
     "Exported",
@@ -52,11 +53,11 @@ __all__ = [
     "train_seeds",
 ]
 
-_HOMES = {
+_MODULES = {
     "Exported": "tumorscope.commands.export",
     "Folds": "tumorscope.commands.folds",
     "Predictor": "tumorscope.inference.predict",
-    "Run": "tumorscope.commands.train",
+    "Run": "tumorscope.runs.execution",
     "Series": "tumorscope.commands.seeds",
     "add_lineage": "tumorscope.commands.lineage",
     "audit": "tumorscope.commands.audit",
@@ -75,12 +76,12 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used, so that `import tumorscope` is quick."""
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'tumorscope' has no attribute '{name}'")
     from importlib import import_module  # noqa: PLC0415 (kept out of the namespace)
 
     try:
-        return getattr(import_module(_HOMES[name]), name)
+        return getattr(import_module(_MODULES[name]), name)
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("tumorscope"):
             raise

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Literal
 
@@ -163,3 +164,16 @@ class Prediction:
     reason: str = ""
     error: str | None = None
     seconds: float = 0.0
+
+    def _repr_html_(self) -> str:
+        """Show the answer in a notebook."""
+        if self.error is not None:
+            head = f"error: {self.error}"
+        else:
+            head = self.label if self.accepted else f"refused: {self.reason}"
+        rows = "".join(
+            f"<tr><th>{escape(name)}</th><td>{probability:.1%}</td></tr>"
+            for name, probability in self.probabilities.items()
+        )
+        caption = f"<caption>{escape(self.input)} {escape(head)}</caption>"
+        return f"<table>{caption}{rows}</table>"

@@ -12,7 +12,7 @@ from PIL import Image
 from tumorscope.data.layouts import read_manifest
 from tumorscope.data.store import open_store
 from tumorscope.errors import DataError
-from tumorscope.grouping.choice import cautions
+from tumorscope.grouping.cautions import cautions
 from tumorscope.grouping.partition import balance, fold_partition, make_folds, make_partition
 from tumorscope.grouping.survey import Survey
 from tumorscope.records import PARTS, Part, Partition, Row

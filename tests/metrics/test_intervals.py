@@ -6,16 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from tumorscope.evaluation.seeds import seed_spread
 from tumorscope.metrics import scores as metrics
-from tumorscope.metrics.intervals import (
-    Clusters,
-    Interval,
-    interval,
-    mcnemar,
-    paired_gain,
-    spread_of,
-    wilson,
-)
+from tumorscope.metrics.intervals import Clusters, Interval, interval, mcnemar, paired_gain, wilson
 from tumorscope.metrics.scores import Counts, Values
 
 
@@ -167,7 +160,7 @@ def test_a_gain_on_one_group_only_has_students_interval() -> None:
 def test_a_spread_over_seeds_is_a_t_interval() -> None:
     """Mean, sample deviation and interval agree with SciPy's."""
     values = [0.8, 0.9, 0.85, 0.7]
-    found = spread_of(values)
+    found = seed_spread(values)
     other = stats.ttest_1samp(values, 0).confidence_interval(0.95)
     assert (found.low, found.high) == pytest.approx((other.low, other.high))
     assert found.standard_deviation == pytest.approx(float(np.std(values, ddof=1)))

@@ -15,7 +15,7 @@ from tumorscope.records import Part, Partition
 from tumorscope.runs.folder import resumed_recipe
 from tumorscope.schema.recipe import Augment, load_recipe
 from tumorscope.support.progress import Quiet
-from tumorscope.training import TrainedModel, fit, settle_precision
+from tumorscope.training import TrainedModel, TrainingContext, fit, settle_precision
 from tumorscope.training.device import bfloat16_pays
 
 
@@ -60,9 +60,9 @@ def fitted(data: Path, folder: Path, precision: str) -> TrainedModel:
     store = open_store(read_manifest(data), 48)
     parts: list[Part] = ["validation" if n % 4 == 0 else "train" for n in range(len(store))]
     partition = Partition(tuple(parts), tuple(map(str, range(len(store)))), "drawn", "")
-    model, labels = build_classifier(recipe, 4), store.manifest.class_numbers()
     folder.mkdir()
-    return fit(model, store, labels, partition, recipe, folder, device="cpu", progress=Quiet())
+    context = TrainingContext(folder, "cpu", Quiet())
+    return fit(build_classifier(recipe, 4), store, partition, recipe, context)
 
 
 def test_bfloat16_learns_the_same(phantoms: Path, tmp_path: Path) -> None:

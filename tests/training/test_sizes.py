@@ -12,7 +12,7 @@ from tumorscope.model import build_classifier, build_trunk
 from tumorscope.records import Part, Partition
 from tumorscope.schema.recipe import Stage, load_recipe
 from tumorscope.support.progress import Quiet
-from tumorscope.training import fit
+from tumorscope.training import TrainingContext, fit
 
 TINY = ("backbone=resnet10t", "image_size=64", "batch_size=8", "epochs=3")
 
@@ -54,8 +54,7 @@ def test_training_grows_and_validation_is_full_size(phantoms: Path, tmp_path: Pa
             seen.append(step)
 
     model.trunk.register_forward_pre_hook(note)
-    labels = store.manifest.class_numbers()
-    fit(model, store, labels, partition, recipe, tmp_path, device="cpu", progress=Quiet())
+    fit(model, store, partition, recipe, TrainingContext(tmp_path, "cpu", Quiet()))
     assert seen == [(True, 32), (False, 64), (True, 48), (True, 64)]
 
 

@@ -20,10 +20,13 @@ from tests.conftest import TINY
 from tumorscope.errors import OutOfMemory, UsageError
 from tumorscope.schema.recipe import load_recipe
 from tumorscope.support.files import read_csv
+from tumorscope.support.progress import Quiet
+from tumorscope.training import TrainingContext
+from tumorscope.training.checkpoints import last_checkpoint, read_history
 from tumorscope.training.data import Batches
 from tumorscope.training.device import resolve_device
 from tumorscope.training.fit import _explained
-from tumorscope.training.keep import CheckpointWriter, best_epoch
+from tumorscope.training.history import best_epoch
 
 HARD = (
     *("image_size=32", "epochs=8", "batch_size=4", "dropout=0.3", "weight_averaging=0.9"),
@@ -104,7 +107,7 @@ def test_killed_in_mid_epoch_and_resumed_ends_bit_equal(
     assert 1 < len(read_csv(out / "metrics.csv")) < 8, "stopped too early or too late"
     if sign == signal.SIGINT:
         assert code == 130
-        assert "--resume goes on from there" in rest
+        assert "--resume continues from there" in rest
         assert "Traceback" not in rest
     text = finish(phantoms, out)
     assert "epoch 8/8" in text
@@ -175,12 +178,11 @@ def test_resume_refuses_other_settings_and_other_data(
 def test_a_damaged_checkpoint_is_a_sentence(tmp_path: Path) -> None:
     """Half a checkpoint is named and not loaded, and neither is a pickle."""
     (tmp_path / "checkpoints").mkdir()
-    keeper = CheckpointWriter(tmp_path)
-    assert not keeper.read_last()
+    assert read_history(tmp_path) == []
     for content in (b"PK\x03\x04 half", b"cos\nsystem\n(S'false'\ntR."):
-        keeper.last.write_bytes(content)
+        last_checkpoint(tmp_path).write_bytes(content)
         with pytest.raises(tumorscope.TumorscopeError, match="is damaged: start anew"):
-            keeper.read_last()
+            read_history(tmp_path)
 
 
 def test_the_kept_epoch_is_the_best_on_validation(tiny_run: tumorscope.Run) -> None:
@@ -217,7 +219,7 @@ def test_out_of_memory_says_what_to_lower(tmp_path: Path) -> None:
     recipe = load_recipe("resnet18")
     with (
         pytest.raises(OutOfMemory, match=r"lower batch_size \(now 32\) or image_size \(now 224\)"),
-        _explained(recipe, CheckpointWriter(tmp_path)),
+        _explained(recipe, TrainingContext(tmp_path, "cpu", Quiet()), []),
     ):
         torch.empty(10**15)
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tumorscope.commands.export import Exported
     from tumorscope.commands.folds import Folds
     from tumorscope.commands.seeds import Series
-    from tumorscope.commands.train import Run
+    from tumorscope.runs.execution import Run
     from tumorscope.schema.results import Results
     from tumorscope.schema.scores import ImageScores
 

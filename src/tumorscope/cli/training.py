@@ -3,16 +3,14 @@
 import json
 import os
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any, cast
 
 import typer
 
 from tumorscope.cli.app import app
 from tumorscope.cli.options import AsJson, Data, Debug, KeepTest, Quietly
 from tumorscope.errors import UsageError
-
-if TYPE_CHECKING:
-    from tumorscope.commands.train import Options
+from tumorscope.runs.options import TrainOptions
 
 
 @app.command()
@@ -42,7 +40,9 @@ def train(
         list[str] | None,
         typer.Argument(metavar="[FIELD=VALUE]...", help="Fields of the recipe to change."),
     ] = None,
-    recipe: Annotated[str, typer.Option(help="A recipe's name, or a YAML file.")] = "resnet18",
+    recipe: Annotated[str, typer.Option(help="A recipe's name, or a YAML file.")] = cast(
+        "str", TrainOptions.recipe
+    ),
     out: Annotated[
         str | None,
         typer.Option(help="The run's folder.", show_default="runs/<data>-<recipe>-<n>"),
@@ -56,11 +56,13 @@ def train(
         bool, typer.Option("--published-split", help="Use the published split, leaks and all.")
     ] = False,
     test_fold: Annotated[int | None, typer.Option(help="The fold to test on.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = TrainOptions.device,
     devices: Annotated[
         int, typer.Option(min=1, help="Processes that train together, on each machine.")
-    ] = 1,
-    nodes: Annotated[int, typer.Option(min=1, help="Machines, each with torchrun.")] = 1,
+    ] = TrainOptions.devices,
+    nodes: Annotated[
+        int, typer.Option(min=1, help="Machines, each with torchrun.")
+    ] = TrainOptions.nodes,
     logger: Annotated[
         list[str] | None,
         typer.Option(help="Beside metrics.csv: tensorboard, mlflow.", show_default="none"),
@@ -79,7 +81,7 @@ def train(
         bool, typer.Option("--overwrite", help="Replace the run that is in --out.")
     ] = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a run that was stopped.")
+        bool, typer.Option("--resume", help="Continue a run that was stopped.")
     ] = False,
     quiet: Quietly = False,
     as_json: AsJson = False,
@@ -95,7 +97,7 @@ def train(
         _launch(devices)
     leads = os.environ.get("RANK", "0") == "0"
     overrides = [*(settings or []), *([] if seed is None else [f"seed={seed}"])]
-    options: Options = dict(  # noqa: C408 (reads as the call it is)
+    options: dict[str, Any] = dict(  # noqa: C408 (reads as the call it is)
         data=data,
         recipe=recipe,
         overrides=overrides,

@@ -4,12 +4,14 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tumorscope.errors import UsageError
-from tumorscope.runs.folder import read_history
-from tumorscope.schema.comparison import Comparison
 from tumorscope.support.extras import require_extra
 from tumorscope.support.files import explained
+
+if TYPE_CHECKING:
+    from tumorscope.schema.comparison import Comparison
 
 
 @dataclass(frozen=True)
@@ -25,25 +27,26 @@ class ComparisonFiles:
     numbers: "Comparison"
 
 
-def compare(*, runs: Sequence[str | Path], out: str | Path = "comparison.png") -> ComparisonFiles:
-    """Put finished trainings side by side and draw their curves in one figure.
+def compare(runs: Sequence[str | Path], *, out: str | Path = "comparison.png") -> ComparisonFiles:
+    """Put finished runs side by side and draw their curves in one figure.
 
     Args:
         runs: their folders.
         out: the PNG to write.
 
     Raises:
-        TumorscopeError: a folder is no finished training, or the figure cannot be written.
+        TumorscopeError: a folder is no finished run, or the figure cannot be written.
     """
     require_extra("train", "tumorscope compare")
-    from tumorscope.report.figures import compared_curves, write_figure  # noqa: PLC0415
-    from tumorscope.runs.comparison import compare_runs  # noqa: PLC0415 (imports SciPy)
+    from tumorscope.report.figures import compared_curves, write_figure
+    from tumorscope.runs.comparison import compare_runs
+    from tumorscope.runs.folder import read_history
 
     folders, path = [Path(run) for run in runs], Path(out)
     if path.suffix != ".png":
         raise UsageError(f"{path} does not end in .png: the figure is a PNG file.")
     numbers = compare_runs(folders)
-    names = _telling(folders)
+    names = _short_names(folders)
     histories = {name: read_history(folder) for name, folder in zip(names, folders, strict=True)}
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,7 +54,7 @@ def compare(*, runs: Sequence[str | Path], out: str | Path = "comparison.png") -
     return ComparisonFiles(path, numbers)
 
 
-def _telling(folders: Sequence[Path]) -> list[str]:
+def _short_names(folders: Sequence[Path]) -> list[str]:
     """Return names for a legend: what is left of each path below the folder that holds them all."""
     whole = [folder.resolve() for folder in folders]
     above = Path(os.path.commonpath(whole))

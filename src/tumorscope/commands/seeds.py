@@ -1,31 +1,25 @@
-"""Several trainings: the same with other seeds, and any side by side."""
+"""The same run with other seeds, to see how far chance alone goes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING
 
-from tumorscope.commands.train import (
-    Options,
-    Run,
-    chosen_recipe,
-    prepare_job,
-    refuse_unknown,
-    stem_of,
-    train_one,
-)
 from tumorscope.errors import UsageError
-from tumorscope.runs.folder import is_run, next_run, refuse_series
-from tumorscope.schema.summaries import SeedSummary
+from tumorscope.runs.options import TrainOptions
 from tumorscope.support.extras import require_extra
 from tumorscope.support.files import write_text
+from tumorscope.support.progress import Progress
 
 if TYPE_CHECKING:
-    pass
+    from tumorscope.runs.execution import Run
+    from tumorscope.schema.recipe import Recipe
+    from tumorscope.schema.summaries import SeedSummary
 
 
 @dataclass(frozen=True)
 class Series:
-    """Trainings of one recipe that differ in nothing but the seed.
+    """Runs of one recipe that differ in nothing but the seed.
 
     Attributes:
         folder: where each has its folder, and `seeds.json`.
@@ -34,44 +28,65 @@ class Series:
     """
 
     folder: Path
-    runs: tuple[Run, ...]
-    summary: SeedSummary
+    runs: "tuple[Run, ...]"
+    summary: "SeedSummary"
 
 
-def train_seeds(*, seeds: int, **options: Unpack[Options]) -> Series:
+def train_seeds(  # noqa: D417 (the other arguments are explained by train)
+    data: str | Path,
+    *,
+    seeds: int,
+    recipe: "str | Path | Recipe" = TrainOptions.recipe,
+    overrides: Sequence[str] = TrainOptions.overrides,
+    out: str | Path | None = TrainOptions.out,
+    partition: str | Path | None = TrainOptions.partition,
+    keep_test: bool = TrainOptions.keep_test,
+    published_split: bool = TrainOptions.published_split,
+    test_fold: int | None = TrainOptions.test_fold,
+    device: str = TrainOptions.device,
+    devices: int = TrainOptions.devices,
+    nodes: int = TrainOptions.nodes,
+    loggers: Sequence[str] = TrainOptions.loggers,
+    strict: bool = TrainOptions.strict,
+    overwrite: bool = TrainOptions.overwrite,
+    resume: bool = TrainOptions.resume,
+    progress: Progress | None = TrainOptions.progress,
+) -> Series:
     """Train a recipe with several seeds on the same parts, to see how far chance alone goes.
 
     The recipe's seed draws the parts and is the first of the seeds; the others count on from it.
-    Each training goes into a folder of its own, `seed-<n>`; with `resume`, finished ones are kept.
+    Each run has a folder of its own, `seed-<n>`; with `resume`, finished ones are kept.
 
     Args:
-        seeds: how many.
-        **options: as in `train`.
+        data: a folder of images or a manifest CSV.
+        seeds: how many. All other arguments are those of `train`; `out` is the folder of all runs.
 
     Raises:
         TumorscopeError: as `train`.
     """
+    options = TrainOptions.from_arguments(locals())
     require_extra("train", "tumorscope train")
-    from tumorscope.metrics.intervals import summarize_seeds  # noqa: PLC0415
-
     if seeds < 2:
         raise UsageError(f"--seeds {seeds} shows no spread: ask for two or more.")
-    if options.get("devices", 1) * options.get("nodes", 1) > 1:
-        raise UsageError("--seeds trains in one process: leave --devices and --nodes out.")
-    refuse_unknown(options)
-    resume = options.get("resume", False)
-    chosen, place = chosen_recipe(options), Path(options["data"])
-    out = options.get("out")
-    folder = Path(out) if out else next_run(f"{stem_of(place)}-{chosen.name}-seeds", resume=resume)
-    folders = [folder / f"seed-{chosen.seed + n}" for n in range(seeds)]
-    refuse_series(folder, folders, place, overwrite=options.get("overwrite", False), resume=resume)
-    job = prepare_job(chosen, options)
-    runs = []
-    for number, inner in enumerate(folders):
-        seeded = chosen.model_copy(update={"seed": chosen.seed + number})
-        job.progress.say(f"seed {seeded.seed}, {number + 1} of {seeds}")
-        runs.append(train_one(job, seeded, inner, resume=resume and is_run(inner)))
-    used = range(chosen.seed, chosen.seed + seeds)
-    summary = summarize_seeds(used, [run.results for run in runs])
+    from tumorscope.evaluation.seeds import summarize_seeds
+    from tumorscope.runs.execution import execute
+    from tumorscope.runs.folder import is_run
+    from tumorscope.runs.preparation import (
+        prepare,
+        resolve_recipe,
+        series_folders,
+    )
+
+    first = resolve_recipe(options)
+    numbers = range(first.seed, first.seed + seeds)
+    folder, folders = series_folders(options, first, "seeds", [f"seed-{n}" for n in numbers])
+    preparation = prepare(options, first)
+    runs: list[Run] = []
+    for seed, run_folder in zip(numbers, folders, strict=True):
+        options.reporter.say(f"seed {seed}, {len(runs) + 1} of {seeds}")
+        seeded = first.model_copy(update={"seed": seed})
+        resumed = options.resume and is_run(run_folder)
+        runs.append(execute(preparation, seeded, run_folder, resume=resumed))
+    summary = summarize_seeds(numbers, [run.results for run in runs])
     write_text(folder / "seeds.json", summary.model_dump_json(indent=2) + "\n")
     return Series(folder, tuple(runs), summary)

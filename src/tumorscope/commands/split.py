@@ -1,19 +1,17 @@
 """Divide a data set so that nothing leaks."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tumorscope.data.layouts import read_manifest
-from tumorscope.data.store import MIDDLE, open_store
 from tumorscope.errors import UsageError
-from tumorscope.grouping.choice import cautions
-from tumorscope.grouping.partition import balance, make_folds, make_partition
-from tumorscope.grouping.partition_file import write_partition_file
-from tumorscope.grouping.survey import Rules, Survey
-from tumorscope.records import PARTS, Part
+from tumorscope.support.extras import require_extra
 from tumorscope.support.files import explained, refuse_inside
-from tumorscope.support.progress import Progress
+from tumorscope.support.progress import Progress, default_progress
+
+if TYPE_CHECKING:
+    from tumorscope.grouping.division import Division
 
 
 @dataclass(frozen=True)
@@ -38,8 +36,8 @@ class SplitSummary:
 
 
 def split(
-    *,
     data: str | Path,
+    *,
     out: str | Path,
     folds: int | None = None,
     validation_share: float = 0.15,
@@ -61,53 +59,49 @@ def split(
         seed: where the randomness comes from.
         switched_off: rules that shall not hold images together: `patients`, `lineage`, `copies`,
             `series`.
-        progress: where to report; nowhere unless given.
+        progress: where to report; bars in a notebook and nothing elsewhere unless given.
 
     Raises:
         TumorscopeError: the data cannot be divided so, or the file not written.
     """
-    path, used = Path(out), Rules(**dict.fromkeys(switched_off, False))
-    _refuse_split(path, Path(data), folds, keep_test)
-    store = open_store(read_manifest(data), MIDDLE, progress=progress)
-    survey = Survey(store)
-    groups = survey.groups(used)
-    labels = [row.label for row in survey.rows]
-    if folds is not None:
-        numbers = make_folds(survey.rows, groups, folds=folds, seed=seed)
-        note = f"{folds} folds were drawn from groups of images that belong together."
-        weak = cautions(survey, numbers)
-        counts = {f"fold {n}": numbers.count(n) for n in range(1, folds + 1)}
-        places: list[int] | list[Part] = numbers
-        stray = balance(labels, numbers)
-    else:
-        found = make_partition(
-            survey.rows,
-            groups,
-            seed=seed,
-            mode="keep-test" if keep_test else "redraw",
-            validation_share=validation_share,
-            test_share=test_share,
-        )
-        note, stray = found.note, balance(labels, found.parts)
-        weak = cautions(survey)
-        counts = {part: found.parts.count(part) for part in (*PARTS, "out")}
-        places = list(found.parts)
-    settings = {
-        "folds": folds,
-        "validation_share": validation_share,
-        "test_share": test_share,
-        "keep_test": keep_test,
-        "seed": seed,
-        "rules": asdict(used),
-    }
+    require_extra("train", "tumorscope split")
+    path = Path(out)
+    _refuse(path, Path(data), folds, keep_test=keep_test)
+    from tumorscope.data.layouts import read_manifest
+    from tumorscope.data.store import MIDDLE, open_store
+    from tumorscope.grouping.division import DrawSettings, divide
+    from tumorscope.grouping.partition_file import write_partition_file
+    from tumorscope.grouping.survey import Rules, Survey
+
+    settings = DrawSettings(
+        folds=folds,
+        validation_share=validation_share,
+        test_share=test_share,
+        keep_test=keep_test,
+        seed=seed,
+        rules=Rules(**dict.fromkeys(switched_off, False)),
+    )
+    manifest = read_manifest(data)
+    survey = Survey(open_store(manifest, MIDDLE, progress=progress or default_progress()))
+    division = divide(survey, settings)
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-    names = [f"g{group}" for group in groups]
-    write_partition_file(path, store, names, survey.patients, places, settings=settings, note=note)
-    return SplitSummary(path, note, counts, len(set(names)), stray, tuple(weak))
+    write_partition_file(path, survey, division, settings)
+    return _summary(path, division)
 
 
-def _refuse_split(path: Path, data: Path, folds: int | None, keep_test: bool) -> None:
+def _summary(path: Path, division: "Division") -> SplitSummary:
+    return SplitSummary(
+        path,
+        division.note,
+        division.counts,
+        len(set(division.groups)),
+        division.stray,
+        division.cautions,
+    )
+
+
+def _refuse(path: Path, data: Path, folds: int | None, *, keep_test: bool) -> None:
     if folds is not None and folds < 2:
         raise UsageError(f"--folds {folds} divides nothing: ask for two or more.")
     if folds is not None and keep_test:

@@ -17,11 +17,12 @@ from tumorscope.evaluation.breakdown import (
 )
 from tumorscope.evaluation.confidence import score_calibration, score_selection, score_sets
 from tumorscope.evaluation.headline import control_answers, score_images
+from tumorscope.evaluation.model import ScoredModel
 from tumorscope.evaluation.robustness import measure_robustness
 from tumorscope.evaluation.scores import Cases, log_loss, share_score
 from tumorscope.evaluation.summary import explanations, summarize_results, weaknesses
 from tumorscope.grouping.origins import Origins
-from tumorscope.inference.predict import BATCH, Predictor
+from tumorscope.inference.predict import BATCH
 from tumorscope.metrics.intervals import wilson
 from tumorscope.records import PARTS, Part, Partition
 from tumorscope.schema.results import ImageCounts, PartScores, Results, SplitNote, judged_scores
@@ -72,7 +73,7 @@ class Evaluation:
 
     Attributes:
         labels: true class numbers of all rows, int, shape (rows,).
-        probabilities: of all rows, float32, shape (rows, classes); nan where it was not asked.
+        probabilities: of all rows, float32, shape (rows, classes); nan where it was not options.
         results: the scores.
     """
 
@@ -88,36 +89,36 @@ class Evaluation:
 
 
 def evaluate_store(
-    predictor: Predictor,
+    model: ScoredModel,
     store: Store,
     partition: Partition,
     known: Origins,
     *,
-    asked: EvaluationOptions | None = None,
+    options: EvaluationOptions | None = None,
     parts: Sequence[Part] = PARTS,
     progress: Progress,
 ) -> Evaluation:
     """Score a model on every part of a data set.
 
     Args:
-        predictor: the model; its classes are the store's.
+        model: what is scored; its classes are the store's.
         store: the pixels, at the model's size.
         partition: which rows form which part.
         known: what else is known of the rows.
-        asked: what to look at beside the usual.
+        options: what to look at beside the usual.
         parts: which to predict; the test part is one of them.
         progress: where to report.
 
     Raises:
         UsageError: what was asked for does not fit the data.
     """
-    asked, names = asked or EvaluationOptions(), predictor.card.classes
-    prevalence = asked.shares(names)
+    options, names = options or EvaluationOptions(), model.card.classes
+    prevalence = options.shares(names)
     where = {part: partition.where(part) for part in PARTS}
     tested = where["test"]
-    columns = image_columns(store, tested, known.sources, asked.by)
+    columns = image_columns(store, tested, known.sources, options.by)
     labels = store.manifest.class_numbers(names)
-    answers = _predict(predictor, store, np.concatenate([where[p] for p in parts]), progress)
+    answers = _predict(model, store, np.concatenate([where[p] for p in parts]), progress)
     groups = [partition.groups[row] for row in tested]
     cases = Cases(labels[tested], answers[tested], groups)
     controls = control_answers(store, labels, where["train"], tested)
@@ -161,27 +162,27 @@ def evaluate_store(
             value=right / len(cases), low=ends[0], high=ends[1], n=len(cases)
         ),
         parts=scored,
-        calibration=score_calibration(cases, predictor.card.calibration),
-        sets=score_sets(cases, predictor.card.calibration, names),
+        calibration=score_calibration(cases, model.card.calibration),
+        sets=score_sets(cases, model.card.calibration, names),
         selection=score_selection(cases),
         subgroups=score_subgroups(cases, columns),
         confused=count_confused(cases.confusion, names),
-        robustness=measure_robustness(predictor, store, tested, cases, progress)
-        if asked.robustness
+        robustness=measure_robustness(model, store, tested, cases, progress)
+        if options.robustness
         else None,
     )
     return Evaluation(labels, answers, found)
 
 
 def _predict(
-    predictor: Predictor, store: Store, rows: NDArray[np.intp], progress: Progress
+    model: ScoredModel, store: Store, rows: NDArray[np.intp], progress: Progress
 ) -> NDArray[np.float32]:
-    """Return probabilities of all rows of the store, nan for those that are not asked."""
-    answers = np.full((len(store), len(predictor.card.classes)), np.nan, np.float32)
+    """Return probabilities of all rows of the store, nan for those that are not options."""
+    answers = np.full((len(store), len(model.card.classes)), np.nan, np.float32)
     with progress.task("evaluating", len(rows)) as task:
         for numbers in batches(len(rows), BATCH):
             chosen = rows[numbers]
-            answers[chosen] = predictor.probabilities(store.pixels(chosen))
+            answers[chosen] = model.probabilities(store.pixels(chosen))
             task.advance(len(chosen))
     return answers
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.errors import UsageError
-from tumorscope.inference.predict import Predictor
+from tumorscope.evaluation.model import ScoredModel
 from tumorscope.schema.card import Card, ModelCalibration
 from tumorscope.schema.labels import canonical, same_class
 
@@ -78,31 +78,34 @@ def _same(own: str, labels: Sequence[str]) -> str | None:
     return None
 
 
-class MappedPredictor(Predictor):
-    """A model that answers in the words of another set; probabilities of one label are added."""
+class MappedModel:
+    """A model that answers in the words of another set; probabilities of one label are added.
 
-    def __init__(self, inner: Predictor, mapping: ClassMap) -> None:
-        """Take over a predictor.
+    Attributes:
+        card: that of the model, with the mapping's classes.
+    """
+
+    def __init__(self, model: ScoredModel, mapping: ClassMap) -> None:
+        """Put a mapping in front of a model.
 
         Args:
-            inner: the model.
+            model: what answers.
             mapping: of its classes.
         """
-        self._inner, self._mapping = inner, mapping
-        names = mapping.names
-        update: dict[str, object] = {
-            "classes": names,
-            "canonical": tuple(map(canonical, names)),
-            "calibration": _mapped_calibration(inner.card.calibration, mapping),
+        self._model, self._mapping = model, mapping
+        changes: dict[str, object] = {
+            "classes": mapping.names,
+            "canonical": tuple(map(canonical, mapping.names)),
+            "calibration": _mapped_calibration(model.card.calibration, mapping),
         }
-        self.card: Card = inner.card.model_copy(update=update)
+        self.card: Card = model.card.model_copy(update=changes)
 
     def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the probability of each class of the mapping, float32, shape (n, classes)."""
-        answers = self._inner.probabilities(pixels)
+        answers = self._model.probabilities(pixels)
         mapped = np.zeros((len(answers), len(self._mapping.names)), np.float32)
-        for column, place in enumerate(self._mapping.columns):
-            mapped[:, place] += answers[:, column]
+        for column, index in enumerate(self._mapping.columns):
+            mapped[:, index] += answers[:, column]
         return mapped
 
 

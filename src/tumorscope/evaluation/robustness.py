@@ -5,14 +5,15 @@ from numpy.typing import NDArray
 
 from tumorscope.data.store import Store, batches
 from tumorscope.evaluation.corruptions import CHANGES
+from tumorscope.evaluation.model import ScoredModel
 from tumorscope.evaluation.scores import Cases, share_score
-from tumorscope.inference.predict import BATCH, Predictor
+from tumorscope.inference.predict import BATCH
 from tumorscope.schema.results import RobustnessCurve
 from tumorscope.support.progress import Progress
 
 
 def measure_robustness(
-    predictor: Predictor,
+    model: ScoredModel,
     store: Store,
     rows: NDArray[np.intp],
     cases: Cases,
@@ -21,7 +22,7 @@ def measure_robustness(
     """Predict under each change at each strength.
 
     Args:
-        predictor: the model.
+        model: what is scored.
         store: the images at its size.
         rows: the test images.
         cases: their truth and groups.
@@ -36,7 +37,7 @@ def measure_robustness(
                 right = np.empty(len(rows), np.bool_)
                 for numbers in batches(len(rows), BATCH):
                     changed = change.apply(store.pixels(rows[numbers]), strength)
-                    answers = predictor.probabilities(changed).argmax(axis=1)
+                    answers = model.probabilities(changed).argmax(axis=1)
                     right[numbers] = answers == cases.truth[numbers]
                     task.advance(len(numbers))
                 scores.append(share_score(right, cases.clusters))

@@ -7,14 +7,15 @@ check.
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
 
 from tumorscope._version import __version__
 from tumorscope.data.store import Store
 from tumorscope.errors import DataError
+from tumorscope.grouping.division import Division, DrawSettings
+from tumorscope.grouping.survey import Survey
 from tumorscope.records import Part, Partition
 from tumorscope.support.files import read_csv, write_csv, write_json
 
@@ -49,31 +50,21 @@ class PartitionFile:
 
 
 def write_partition_file(
-    path: Path,
-    store: Store,
-    groups: Sequence[str],
-    patients: Sequence[str | None],
-    places: Sequence[Part] | Sequence[int],
-    *,
-    settings: dict[str, Any],
-    note: str,
+    path: Path, survey: Survey, division: Division, settings: DrawSettings
 ) -> None:
-    """Write a partition and its provenance.
+    """Write a division and its provenance.
 
     Args:
         path: the CSV; the provenance goes to the same name with `.json`.
-        store: the data set.
-        groups: the group of each row.
-        patients: the patient of each row, as far as known.
-        places: the part, or the fold, of each row.
-        settings: how it was asked for.
-        note: how it came about.
+        survey: the data set.
+        division: which row goes where.
+        settings: how it was drawn.
     """
-    column = "fold" if isinstance(places[0], int) else "part"
+    column = "part" if settings.folds is None else "fold"
     rows = [
-        (row.image, row.label, group, patient, place)
-        for row, group, patient, place in zip(
-            store.manifest.rows, groups, patients, places, strict=True
+        (row.image, row.label, group, patient, member)
+        for row, group, patient, member in zip(
+            survey.rows, division.groups, survey.patients, division.members, strict=True
         )
     ]
     write_csv(path, (*HEADER, column), rows)
@@ -82,9 +73,9 @@ def write_partition_file(
         {
             "format": 1,
             "tumorscope": __version__,
-            "settings": settings,
-            "note": note,
-            "data_digest": store.digest,
+            "settings": asdict(settings),
+            "note": division.note,
+            "data_digest": survey.store.digest,
             "partition_digest": hashlib.sha256(path.read_bytes()).hexdigest(),
         },
     )

@@ -10,11 +10,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from tumorscope.metrics.scores import SMALLEST, Classes, Counts, Values, confusion_matrix
-from tumorscope.schema.results import Results
-from tumorscope.schema.summaries import SeedSpread, SeedSummary
 
 LEVEL = 0.95
-SCORES = ("accuracy", "balanced_accuracy", "macro_f1")
 MOST_LEFT_OUT = 1000  # that are left out one by one; of more groups, several at a time
 RESAMPLES = 2000
 Interval = tuple[float, float]
@@ -234,29 +231,15 @@ def _steps(drawn: Values, sums: Values, sizes: Values, gain: float) -> Values:
         return np.asarray(np.where(errors > SMALLEST, (means - gain) / errors, np.nan))
 
 
-def spread_of(values: Sequence[float]) -> SeedSpread:
-    """Return mean, standard deviation and 95 % interval of the mean of two values or more."""
+def mean_interval(values: Sequence[float]) -> tuple[float, float, Interval]:
+    """Return mean, standard deviation and 95 % interval of the mean of two values or more.
+
+    Student's t: the values are independent, as those of runs with other seeds are.
+
+    >>> mean, deviation, (low, high) = mean_interval([0.7, 0.8])
+    >>> round(mean, 2), round(deviation, 3)
+    (0.75, 0.071)
+    """
     mean, deviation = float(np.mean(values)), float(np.std(values, ddof=1))
     reach = float(stats.t.ppf((1 + LEVEL) / 2, len(values) - 1)) * deviation / len(values) ** 0.5
-    return SeedSpread(
-        mean=mean,
-        standard_deviation=deviation,
-        low=mean - reach,
-        high=mean + reach,
-        values=tuple(values),
-    )
-
-
-def summarize_seeds(seeds: Sequence[int], results: Sequence[Results]) -> SeedSummary:
-    """Put the scores of trainings that differ in the seed alone together."""
-    scores: dict[str, SeedSpread] = {}
-    for name in SCORES:
-        values = [getattr(found.all, name).value for found in results]
-        if None not in values:
-            scores[name] = spread_of(values)
-    return SeedSummary(
-        seeds=tuple(seeds),
-        images=results[0].images.test,
-        scores=scores,
-        majority=results[0].all.controls.majority,
-    )
+    return mean, deviation, (mean - reach, mean + reach)

@@ -1,6 +1,7 @@
 """The page of an audit: findings with their evidence as tables and contact sheets."""
 
 import base64
+import hashlib
 from collections.abc import Sequence
 from importlib.resources import files
 from io import BytesIO
@@ -11,13 +12,59 @@ import numpy as np
 from PIL import Image
 
 from tumorscope._version import __version__
-from tumorscope.checks import Finding
-from tumorscope.data.store import THUMBNAIL, Store
+from tumorscope.checks import Finding, run_checks
+from tumorscope.checks.summary import summarize_audit
+from tumorscope.data.layouts import read_manifest
+from tumorscope.data.store import MIDDLE, THUMBNAIL, Store, cache_folder, open_store
+from tumorscope.grouping.lineage.table import load_tables
+from tumorscope.grouping.survey import Rules, Survey
 from tumorscope.schema.audit import Audit
-from tumorscope.support.files import write_text
+from tumorscope.support.files import explained, write_bytes, write_text
+from tumorscope.support.progress import Progress
 
-TEMPLATE = files("tumorscope") / "report" / "audit.html.j2"
+TEMPLATE = files("tumorscope.report") / "audit.html.j2"
+PAGE, NUMBERS = "audit.html", "audit.json"
 MOST_ROWS, MOST_IMAGES, COLUMNS = 100, 48, 12
+
+
+def write_audit(data: Path, folder: Path, progress: Progress) -> Audit:
+    """Run every check on a data set and write `audit.json` and `audit.html` into a folder.
+
+    The same data is not checked twice: an audit is kept in the cache.
+
+    Raises:
+        TumorscopeError: the data cannot be read, or the folder not written.
+    """
+    store = open_store(read_manifest(data), MIDDLE, progress=progress)
+    kept = _kept_audit(store)
+    if not (kept / PAGE).is_file():
+        with explained(kept):
+            kept.mkdir(parents=True, exist_ok=True)
+        _check_all(store, kept, progress)
+    with explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    for name in (PAGE, NUMBERS):
+        write_bytes(folder / name, (kept / name).read_bytes())
+    return Audit.model_validate_json((kept / NUMBERS).read_bytes())
+
+
+def _kept_audit(store: Store) -> Path:
+    """Return where an audit of this data is kept."""
+    key = hashlib.sha256(f"{__version__} {store.digest} {store.manifest.root.resolve()}".encode())
+    key.update(repr(store.manifest.left_out).encode())
+    for table in load_tables():
+        key.update(table.set_name.encode() + table.prints.tobytes())
+    return cache_folder() / "audits" / key.hexdigest()[:32]
+
+
+def _check_all(store: Store, folder: Path, progress: Progress) -> None:
+    """Run every check; the page, which says that the audit is whole, comes last."""
+    survey = Survey(store)
+    findings = run_checks(survey, progress)
+    groups = len(set(survey.groups(Rules()).tolist()))
+    audit = summarize_audit(survey, findings, groups)
+    write_text(folder / NUMBERS, audit.model_dump_json(indent=2) + "\n")
+    write_audit_page(folder / PAGE, store, audit, findings)
 
 
 def write_audit_page(path: Path, store: Store, audit: Audit, findings: Sequence[Finding]) -> None:

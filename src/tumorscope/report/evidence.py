@@ -15,7 +15,7 @@ from tumorscope.schema.results import Results
 from tumorscope.schema.wording import CONTROL_LABELS, with_interval
 from tumorscope.support.files import write_text
 
-EVIDENCE = files("tumorscope") / "report" / "evidence.yaml"
+EVIDENCE = files("tumorscope.report") / "evidence.yaml"
 TO_SUPPLY = "To be supplied by the authors."
 
 

@@ -32,7 +32,8 @@ def model_card(results: Results, card: Card) -> str:
         ],
     }
     classes = [
-        f"| {name} | {s.support} | {with_interval(s.sensitivity)} | {with_interval(s.specificity)} |"
+        f"| {name} | {s.support} | {with_interval(s.sensitivity)} | "
+        f"{with_interval(s.specificity)} |"
         for name, s in results.all.per_class.items()
     ]
     return "\n".join(
@@ -42,8 +43,8 @@ def model_card(results: Results, card: Card) -> str:
             f"{results.summary}\n",
             f"## Intended use\n\n{card.intended_use}\n",
             "## How it was evaluated\n",
-            f"{results.split.note} {results.all.n} test images in {results.all.groups} groups. In brackets "
-            "95 % intervals over groups.\n",
+            f"{results.split.note} {results.all.n} test images in {results.all.groups} groups. "
+            "95 % intervals over groups are in brackets.\n",
             *(f"- {sentence}" for sentence in results.warnings),
             "\n| class | test images | sensitivity | specificity |",
             "| --- | --- | --- | --- |",

@@ -30,7 +30,7 @@ from tumorscope.schema.card import Card
 from tumorscope.schema.recipe import Recipe, dump_recipe
 from tumorscope.support.files import write_text
 
-TEMPLATE = files("tumorscope") / "report" / "report.html.j2"
+TEMPLATE = files("tumorscope.report") / "report.html.j2"
 SUMMED_UP = (
     ("accuracy", "share", "accuracy"),
     ("balanced_accuracy", "share", "balanced accuracy"),

@@ -12,15 +12,17 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from tumorscope._version import __version__
 from tumorscope.data.store import Store
 from tumorscope.errors import DataError, UsageError
-from tumorscope.records import Part, Partition
+from tumorscope.records import Part, Partition, Row
 from tumorscope.schema.labels import canonical
 from tumorscope.schema.recipe import Recipe, dump_recipe, load_recipe
-from tumorscope.schema.results import Results
+from tumorscope.schema.results import FORMAT, Results
 from tumorscope.support.files import (
     explained,
     read_csv,
@@ -32,6 +34,7 @@ from tumorscope.support.files import (
 
 PACKAGES = ("torch", "timm", "lightning", "numpy", "pillow", "onnxruntime", "scikit-learn")
 RECIPE, ENVIRONMENT, RESULTS = "recipe.yaml", "environment.json", "results.json"
+PREDICTIONS, FOLDS = "predictions.csv", "folds.json"
 MANIFEST_COLUMNS = (
     *("image", "label", "canonical", "split", "patient_id", "fold", "boxes"),
     *("width", "height", "sha256"),
@@ -105,7 +108,7 @@ def refuse_series(
 
 
 def create_run(
-    folder: Path, recipe: Recipe, store: Store, partition: Partition, device: str, data: Path
+    folder: Path, recipe: Recipe, store: Store, partition: Partition, *, device: str, data: Path
 ) -> None:
     """Write what goes into a training; a former run in the folder is removed.
 
@@ -198,23 +201,34 @@ def read_run_partition(folder: Path, method: str, note: str) -> Partition:
 
 
 def write_predictions(
-    path: Path, images: Sequence[str], truth: Sequence[str], table: Any, classes: Sequence[str]
+    path: Path,
+    rows: Sequence[Row],
+    probabilities: NDArray[np.floating],
+    classes: Sequence[str],
+    folds: Sequence[int] | None = None,
 ) -> None:
     """Write the answers for some images.
 
     Args:
         path: the CSV file.
-        images: path of each image.
-        truth: class name of each image.
-        table: probabilities, shape (images, classes).
+        rows: the images and their labels.
+        probabilities: shape (images, classes).
         classes: class names, in the order of the columns.
+        folds: the fold that each image was tested in, where there are folds.
     """
-    header = ("image", "truth", "predicted", *(f"probability_{name}" for name in classes))
-    rows = [
-        (image, label, classes[int(row.argmax())], *(f"{p:.6f}" for p in row))
-        for image, label, row in zip(images, truth, table, strict=True)
+    fold_columns = [()] * len(rows) if folds is None else [(fold,) for fold in folds]
+    header = ("image", "truth", "predicted", *(("fold",) if folds is not None else ()))
+    lines = [
+        (row.image, row.label, classes[int(own.argmax())], *fold, *(f"{p:.6f}" for p in own))
+        for row, own, fold in zip(rows, probabilities, fold_columns, strict=True)
     ]
-    write_csv(path, header, rows)
+    write_csv(path, (*header, *(f"probability_{name}" for name in classes)), lines)
+
+
+def read_probabilities(folder: Path, classes: Sequence[str]) -> NDArray[np.float64]:
+    """Return the probabilities that a run or a cross-validation has written, a row an image."""
+    rows = read_csv(folder / PREDICTIONS)
+    return np.array([[float(row[f"probability_{name}"]) for name in classes] for row in rows])
 
 
 def environment(store: Store, device: str, data: Path, seed: int) -> dict[str, Any]:
@@ -264,14 +278,28 @@ def read_results(folder: Path) -> Results:
     """Read `results.json`.
 
     Raises:
-        UsageError: there is none, or it is damaged.
+        UsageError: there is none, it is damaged, or another version wrote it.
     """
+    path = folder / RESULTS
     try:
-        return Results.model_validate_json((folder / RESULTS).read_bytes())
-    except (OSError, ValidationError) as error:
+        content = path.read_bytes()
+        written: object = json.loads(content)
+    except (OSError, ValueError) as error:
         raise UsageError(
-            f"{folder / RESULTS} is missing or damaged: run 'tumorscope train … --resume' or "
-            "'tumorscope evaluate' on it."
+            f"{path} is missing or damaged: run 'tumorscope train … --resume' or 'tumorscope "
+            "evaluate' on it."
+        ) from error
+    version = written.get("format") if isinstance(written, dict) else None
+    if version != FORMAT:
+        raise UsageError(
+            f"{path} has format {version} and this version reads format {FORMAT}: evaluate the "
+            f"run again with 'tumorscope evaluate {folder}'."
+        )
+    try:
+        return Results.model_validate(written)
+    except ValidationError as error:
+        raise UsageError(
+            f"{path} is damaged: evaluate the run again with 'tumorscope evaluate {folder}'."
         ) from error
 
 

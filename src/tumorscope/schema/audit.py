@@ -7,6 +7,7 @@ from pydantic import Field
 
 from tumorscope._version import __version__
 from tumorscope.schema.base import Strict
+from tumorscope.support.notebook import html_table
 
 Severity = Literal["error", "warning", "note"]
 
@@ -97,3 +98,19 @@ class Audit(Strict):
         found = {finding.severity for finding in self.findings if finding.status == "found"}
         levels: Sequence[Severity] = ("error", "warning", "note")
         return next((level for level in levels if level in found), None)
+
+    @property
+    def headline(self) -> list[tuple[str, str]]:
+        """The size of the data set and what each check found, as names and words."""
+        rows = [
+            ("images", f"{self.images.readable} ({self.images.unreadable} left out)"),
+            ("classes", ", ".join(f"{name} {count}" for name, count in self.classes.items())),
+        ]
+        rows += [
+            (f"{f.code} {f.severity}", f.sentence) for f in self.findings if f.status == "found"
+        ]
+        return rows
+
+    def _repr_html_(self) -> str:
+        """Show what was found in a notebook."""
+        return html_table(f"Audit of {self.data}", self.headline)

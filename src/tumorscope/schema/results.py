@@ -7,6 +7,8 @@ from pydantic import FiniteFloat
 from tumorscope.records import Part
 from tumorscope.schema.base import Strict
 from tumorscope.schema.scores import ImageScores, PatientScores, Score
+from tumorscope.schema.wording import CONTROL_LABELS, points, with_interval
+from tumorscope.support.notebook import html_table
 
 FORMAT: Literal[3] = 3
 FEW_GROUPS = 12  # with fewer, intervals are rough and a clean part is too small to judge by
@@ -234,6 +236,24 @@ class Results(Strict):
     def judged(self) -> ImageScores:
         """The scores that count: those of new images, where these are in a dozen groups."""
         return judged_scores(self.all, self.clean)
+
+    @property
+    def headline(self) -> list[tuple[str, str]]:
+        """The scores that count with their intervals, as names and words."""
+        judged = self.judged
+        images = "test images" if judged is self.all else "test images that are new to the model"
+        best = CONTROL_LABELS[judged.controls.best]
+        return [
+            (images, str(judged.n)),
+            ("accuracy", with_interval(judged.accuracy)),
+            ("balanced accuracy", with_interval(judged.balanced_accuracy)),
+            ("macro F1", with_interval(judged.macro_f1)),
+            (f"gain over the best control ({best})", points(judged.controls.gain)),
+        ]
+
+    def _repr_html_(self) -> str:
+        """Show the headline in a notebook."""
+        return html_table("Results", self.headline, self.summary)
 
 
 def judged_scores(everything: ImageScores, clean: ImageScores | None) -> ImageScores:

@@ -43,3 +43,17 @@ class Quiet:
     def task(self, title: str, total: int | None, unit: str = "images") -> Iterator[Task]:
         """Open a piece of work that nobody follows."""
         yield self
+
+
+def default_progress() -> Progress:
+    """Return what the Python functions report to unless told otherwise.
+
+    In a notebook, where people watch, bars or lines; elsewhere nothing.
+    """
+    from tumorscope.support.notebook import in_notebook  # noqa: PLC0415 (as the next is)
+
+    if not in_notebook():
+        return Quiet()
+    from tumorscope.support.terminal import notebook_progress  # noqa: PLC0415 (imports Rich)
+
+    return notebook_progress()

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 from rich.console import Console
 from rich.progress import (
@@ -34,6 +35,11 @@ def terminal_progress(*, quiet: bool) -> Progress:
     if quiet:
         return Quiet()
     return Bars() if sys.stderr.isatty() else Lines()
+
+
+def notebook_progress() -> Progress:
+    """Return what a notebook shows: bars where its widgets are installed, lines elsewhere."""
+    return Bars() if find_spec("ipywidgets") is not None else Lines()
 
 
 class Rate(ProgressColumn):

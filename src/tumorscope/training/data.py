@@ -95,26 +95,25 @@ class Batches(Sampler[list[int]]):
 
 
 class Slices(lightning.LightningDataModule):
-    """The training and validation parts of a store.
-
-    Attributes:
-        first_epoch: how many epochs earlier stages took; it counts into the order.
-    """
+    """The training and validation parts of a store."""
 
     def __init__(
-        self,
-        store: Store,
-        labels: NDArray[np.intp],
-        partition: Partition,
-        recipe: Recipe,
-        device: str,
+        self, batches: StoreBatches, partition: Partition, recipe: Recipe, first_epoch: int = 0
     ) -> None:
+        """Take the rows of two parts.
+
+        Args:
+            batches: the pixels and labels of all rows.
+            partition: which rows train and which validate.
+            recipe: its batch size and seed.
+            first_epoch: how many epochs earlier stages took; it counts into the order.
+        """
         super().__init__()
-        self.batches = StoreBatches(store, labels, resident_pixels(store, device))
+        self.batches = batches
         self.training = partition.where("train")
         self.validation = partition.where("validation")
         self.recipe = recipe
-        self.first_epoch = 0
+        self._first_epoch = first_epoch
 
     @property
     def steps(self) -> int:
@@ -123,7 +122,7 @@ class Slices(lightning.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Return the loader of one epoch; Lightning asks for a new one each epoch."""
-        epoch = self.first_epoch + (self.trainer.current_epoch if self.trainer else 0)
+        epoch = self._first_epoch + (self.trainer.current_epoch if self.trainer else 0)
         return self._loader(self.training, [self.recipe.seed, ORDER, epoch])
 
     def val_dataloader(self) -> DataLoader[Batch]:

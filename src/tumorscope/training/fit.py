@@ -1,182 +1,172 @@
-"""A whole training, stage by stage."""
+"""A model trained through all stages of a recipe."""
 
 import logging
 import signal
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import lightning.pytorch as lightning
 import numpy as np
 import torch
-from lightning.pytorch.loggers import Logger
-from numpy.typing import NDArray
-from safetensors.torch import load_file
 
 from tumorscope.data.store import Store
 from tumorscope.errors import Interrupted, OutOfMemory
 from tumorscope.model import Classifier
 from tumorscope.records import Partition
 from tumorscope.schema.recipe import Recipe
-from tumorscope.support.progress import Progress, Task
+from tumorscope.support.progress import Task
 from tumorscope.training import processes
-from tumorscope.training.data import Slices
+from tumorscope.training.checkpoints import (
+    CheckpointWriter,
+    last_checkpoint,
+    load_best,
+    load_last,
+    read_history,
+)
+from tumorscope.training.context import TrainingContext
+from tumorscope.training.data import Slices, StoreBatches, resident_pixels
 from tumorscope.training.device import settle_precision
-from tumorscope.training.follow import ProgressReporter
 from tumorscope.training.front import front_outputs
-from tumorscope.training.keep import CheckpointWriter, Epoch
+from tumorscope.training.history import Epoch, best_epoch, stage_losses, write_history
 from tumorscope.training.memory import keep_freed_memory
+from tumorscope.training.reporting import ProgressReporter
 from tumorscope.training.schedule import has_stalled
-from tumorscope.training.task import Classification, Plan
+from tumorscope.training.steps import Classification, Plan, StageStart
 
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """What a training ends with.
+    """What training ends with.
 
     Attributes:
         model: the network with the weights of the kept epoch, on the CPU, in evaluation mode.
-        best: the kept epoch's scores.
         history: every epoch's scores.
+        kept_epoch: the number of the epoch whose weights these are, from 1.
     """
 
     model: Classifier
-    best: Epoch
     history: list[Epoch]
+    kept_epoch: int
 
 
 def fit(
-    model: Classifier,
-    store: Store,
-    labels: NDArray[np.intp],
-    partition: Partition,
-    recipe: Recipe,
-    folder: Path,
-    *,
-    device: str,
-    progress: Progress,
-    loggers: Sequence[Logger] = (),
+    model: Classifier, store: Store, partition: Partition, recipe: Recipe, context: TrainingContext
 ) -> TrainedModel:
-    """Train through all stages of a recipe, going on where `folder` shows an earlier start.
+    """Train through all stages of a recipe, continuing where the run's folder shows a start.
 
     Args:
         model: the network to train, as `build_classifier` made it.
         store: the pixels, at the recipe's size.
-        labels: class numbers of the store's rows, int, shape (rows,).
         partition: which rows to train on and which to validate on.
         recipe: what to do.
-        folder: the run's folder; `metrics.csv` and `checkpoints/` are written there.
-        device: `cpu`, `cuda` or `mps`.
-        progress: where to report.
-        loggers: further places for each epoch's scores.
+        context: the run's folder, the device, and where to report.
 
     Raises:
         Interrupted: by Ctrl-C.
         OutOfMemory: the batch or the image is too large for this machine.
     """
-    recipe = settle_precision(recipe, device)
+    recipe = settle_precision(recipe, context.device)
     keep_freed_memory()
     # Deterministic mode writes every new tensor twice: a quarter of a step on two cores.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    (folder / "checkpoints").mkdir(exist_ok=True)
-    data = Slices(store, labels, partition, recipe, device)
-    keeper = CheckpointWriter(folder, recipe.keep)
-    if keeper.read_last() and processes.leads():
-        keeper.write_history()
+    (context.folder / "checkpoints").mkdir(exist_ok=True)
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    plan = _plan(data, store, labels, recipe)
-    left = recipe.epochs - len(keeper.history)
-    with _quiet(), progress.task("training", left * len(data.training)) as task:
+    history = read_history(context.folder)
+    if history and processes.leads():
+        write_history(context.folder, history)
+    labels = store.manifest.class_numbers()
+    batches = StoreBatches(store, labels, resident_pixels(store, context.device))
+    plan = _plan(store, partition, recipe)
+    images = (recipe.epochs - len(history)) * len(partition.where("train"))
+    with _quiet(), context.progress.task("training", images) as task:
         for number, stage in enumerate(recipe.stages):
-            losses = keeper.losses(number)
+            losses = stage_losses(history, number)
             if len(losses) >= stage.epochs or has_stalled(stage, losses):
                 continue
-            if losses:
-                _load_last(model, keeper.last)
-            elif number > 0:
-                _load(model, keeper.best)
-            model.set_trainable(stage.train)
-            keeper.stage = number
-            data.first_epoch = len(keeper.history) - len(losses)
-            work = Classification(model, recipe, stage, plan, data.first_epoch)
-            work.losses = losses
-            checkpoint = keeper.last if losses else None
-            with front_outputs(
-                model, data, recipe, stage, keeper.last.parent, device=device, progress=progress
-            ) as work.outputs:
-                _run(work, data, keeper, task, checkpoint, device, loggers)
-    _load(model, keeper.best)
-    return TrainedModel(model.cpu().eval(), keeper.kept, keeper.history)
+            start = StageStart(number, history)
+            data = Slices(batches, partition, recipe, start.first_epoch)
+            history = _run_stage(model, start, data, plan, context, task)
+    load_best(model, context.folder)
+    kept = int(best_epoch(history, recipe.keep)["epoch"])
+    return TrainedModel(model.cpu().eval(), history, kept)
 
 
-def _plan(data: Slices, store: Store, labels: NDArray[np.intp], recipe: Recipe) -> Plan:
-    classes = len(store.manifest.classes)
+def _plan(store: Store, partition: Partition, recipe: Recipe) -> Plan:
+    classes, training = len(store.manifest.classes), partition.where("train")
     weights = None
     if recipe.class_weights == "balanced":
-        counts = np.bincount(labels[data.training], minlength=classes)
+        counts = np.bincount(store.manifest.class_numbers()[training], minlength=classes)
         weights = (counts.sum() / (classes * np.maximum(counts, 1))).tolist()
     boxes = [row.boxes for row in store.manifest.rows]
-    return Plan(classes, len(store), data.steps, weights, boxes)
+    return Plan(classes, len(store), weights, boxes)
 
 
-def _load(model: Classifier, weights: Path) -> None:
-    model.load_state_dict(load_file(weights))
-
-
-def _load_last(model: Classifier, checkpoint: Path) -> None:
-    """Give a model the weights it was stopped with; a frozen front must be what it was."""
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
-    own = {k.removeprefix("model."): v for k, v in state.items() if k.startswith("model.")}
-    model.load_state_dict(own)
-
-
-def _run(
-    work: Classification,
+def _run_stage(
+    model: Classifier,
+    start: StageStart,
     data: Slices,
-    keeper: CheckpointWriter,
+    plan: Plan,
+    context: TrainingContext,
     task: Task,
-    checkpoint: Path | None,
-    device: str,
-    loggers: Sequence[Logger],
-) -> None:
-    """Run one stage, or what is left of it."""
-    follower = ProgressReporter(task, keeper, work.recipe.epochs)
-    trainer = lightning.Trainer(
-        max_epochs=work.stage.epochs,
-        accelerator="gpu" if device == "cuda" else device,
+) -> list[Epoch]:
+    """Run one stage, or what is left of it, and return every epoch's scores so far."""
+    recipe, stage = data.recipe, data.recipe.stages[start.number]
+    if start.losses:
+        load_last(model, context.folder)
+    elif start.number > 0:
+        load_best(model, context.folder)
+    model.set_trainable(stage.train)
+    with front_outputs(model, data, stage, context) as outputs:
+        steps = Classification(model, recipe, start, plan, data.steps, outputs)
+        trainer = _trainer(
+            recipe,
+            stage.epochs,
+            context,
+            [
+                CheckpointWriter(context.folder, recipe.keep),
+                ProgressReporter(task, recipe.keep, recipe.epochs, len(start.history)),
+            ],
+        )
+        checkpoint = last_checkpoint(context.folder) if start.losses else None
+        with _explained(recipe, context, steps.history):
+            trainer.fit(steps, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    return steps.history
+
+
+def _trainer(
+    recipe: Recipe, epochs: int, context: TrainingContext, callbacks: list[lightning.Callback]
+) -> lightning.Trainer:
+    return lightning.Trainer(
+        max_epochs=epochs,
+        accelerator="gpu" if context.device == "cuda" else context.device,
         devices=processes.local_count(),
         num_nodes=processes.count() // processes.local_count(),
         strategy="ddp" if processes.count() > 1 else "auto",
-        sync_batchnorm=device == "cuda" and processes.count() > 1,
+        sync_batchnorm=context.device == "cuda" and processes.count() > 1,
         use_distributed_sampler=False,  # ours deals each batch out already
-        precision="bf16-mixed" if work.recipe.precision == "bfloat16" else "32-true",
-        callbacks=[keeper, follower],
-        logger=list(loggers),
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
+        precision="bf16-mixed" if recipe.precision == "bfloat16" else "32-true",
+        callbacks=callbacks,
+        logger=list(context.loggers),
+        enable_model_summary=False,  # it would print between the lines of the progress
         num_sanity_val_steps=0,
         reload_dataloaders_every_n_epochs=1,
         deterministic="warn",
     )
-    with _explained(work.recipe, keeper):
-        trainer.fit(work, datamodule=data, ckpt_path=checkpoint, weights_only=True)
 
 
 @contextmanager
-def _explained(recipe: Recipe, keeper: CheckpointWriter) -> Iterator[None]:
-    """Turn what stops a training into a sentence."""
+def _explained(recipe: Recipe, context: TrainingContext, history: list[Epoch]) -> Iterator[None]:
+    """Turn what stops training into a sentence."""
     handler = signal.getsignal(signal.SIGINT)
     try:
         yield
     except (SystemExit, KeyboardInterrupt) as stop:  # Lightning turns Ctrl-C into an exit
         signal.signal(signal.SIGINT, handler)
-        done = len(keeper.history)
         raise Interrupted(
-            f"Stopped after {done} of {recipe.epochs} epochs: "
-            f"the same command with --out {keeper.folder} --resume goes on from there."
+            f"Stopped after {len(history)} of {recipe.epochs} epochs: the same command with "
+            f"--out {context.folder} --resume continues from there."
         ) from stop
     except (MemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from tumorscope.model import Classifier, Halves, split_trunk
 from tumorscope.model.augmentation import augment, draw_uniforms
-from tumorscope.schema.recipe import Recipe, Stage
-from tumorscope.support.progress import Progress
+from tumorscope.schema.recipe import Stage
 from tumorscope.training import processes
+from tumorscope.training.context import TrainingContext
 from tumorscope.training.data import Slices
 from tumorscope.training.runtime import fastest_front
 
@@ -48,68 +48,53 @@ class FrontOutputs:
 
 @contextmanager
 def front_outputs(
-    model: Classifier,
-    data: Slices,
-    recipe: Recipe,
-    stage: Stage,
-    folder: Path,
-    *,
-    device: str,
-    progress: Progress,
+    model: Classifier, data: Slices, stage: Stage, context: TrainingContext
 ) -> Iterator[FrontOutputs | None]:
     """Compute and keep the outputs of a stage's frozen front; remove them at the end.
 
     Args:
         model: its trainable blocks are the stage's.
-        data: the rows that train and validate.
-        recipe: its augmentation, limit and precision.
+        data: the rows that train and validate, and the recipe.
         stage: its views.
-        folder: where a folder for the outputs is made.
-        device: where the front runs.
-        progress: where to report.
+        context: the run's folder, where they lie while the stage runs, and the device.
 
     Yields:
         The outputs; None where the stage has no views, no frozen front, too many outputs for the
         limit or the disk, or answers averaged over mirror images.
     """
-    place = folder / "front"
+    folder = context.folder / "checkpoints" / "front"
     if processes.leads():
-        shutil.rmtree(place, ignore_errors=True)  # what a killed run left
+        shutil.rmtree(folder, ignore_errors=True)  # what a killed run left
     processes.wait()
-    if stage.views is None or recipe.flip_averaging:
+    if stage.views is None or data.recipe.flip_averaging:
         yield None
         return
-    halves = split_trunk(model.to(device), recipe.image_size)
+    halves = split_trunk(model.to(context.device), data.recipe.image_size)
     if halves is None:
         yield None
         return
     try:
-        yield _compute(halves, data, recipe, stage.views, place, device, progress)
+        yield _compute(halves, data, stage.views, folder, context)
         processes.wait()  # until none reads them
     finally:
         if processes.leads():
-            shutil.rmtree(place, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _compute(
-    halves: Halves,
-    data: Slices,
-    recipe: Recipe,
-    views: int,
-    place: Path,
-    device: str,
-    progress: Progress,
+    halves: Halves, data: Slices, views: int, folder: Path, context: TrainingContext
 ) -> FrontOutputs | None:
     """Return the outputs, None where they take more than they may."""
     wanted = [(int(row), view) for row in data.training for view in range(views)]
     wanted += [(int(row), 0) for row in data.validation]
+    recipe, device, progress = data.recipe, context.device, context.progress
     side = recipe.image_size
     with torch.inference_mode():
         shape = halves.front(torch.zeros(1, 1, side, side, device=device)).shape[1:]
     dtype = DTYPES[recipe.cache_precision]
     size = len(wanted) * shape.numel() * np.dtype(dtype).itemsize / GIGABYTE
-    place.mkdir(parents=True, exist_ok=True)
-    free = processes.from_leader(shutil.disk_usage(place).free / GIGABYTE - RESERVE)
+    folder.mkdir(parents=True, exist_ok=True)
+    free = processes.from_leader(shutil.disk_usage(folder).free / GIGABYTE - RESERVE)
     if size > min(recipe.cache_limit, free):
         limit = "cache_limit" if recipe.cache_limit < free else "free space on the disk"
         progress.say(
@@ -118,10 +103,10 @@ def _compute(
         )
         return None
     progress.say(f"The outputs of the frozen layers take {size:.2f} GB of disk for this stage.")
-    paths = [place / f"outputs-{number}.npy" for number in range(processes.count())]
+    paths = [folder / f"outputs-{number}.npy" for number in range(processes.count())]
     own = processes.rank()
     try:
-        _fill(paths[own], halves, data, recipe, wanted[own :: len(paths)], device, progress)
+        _fill(paths[own], halves, data, wanted[own :: len(paths)], context)
         fits = True
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
@@ -141,12 +126,11 @@ def _fill(
     path: Path,
     halves: Halves,
     data: Slices,
-    recipe: Recipe,
     wanted: Sequence[tuple[int, int]],
-    device: str,
-    progress: Progress,
+    context: TrainingContext,
 ) -> None:
     """Write the outputs of rows and views, in their order, as one `.npy` array."""
+    recipe, device, progress = data.recipe, context.device, context.progress
     dtype = np.dtype(DTYPES[recipe.cache_precision])
     store = data.batches.store
     run = fastest_front(halves.front, recipe, device, BATCH, progress)

@@ -1,4 +1,4 @@
-"""What a training step and a validation step are."""
+"""One stage as Lightning runs it: what a training step and a validation step are."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,14 +18,16 @@ from tumorscope.model import Classifier, Halves, split_trunk
 from tumorscope.model.augmentation import augment, augment_boxes, draw_uniforms
 from tumorscope.model.heads import AttentionPool, attention_losses, box_coverage
 from tumorscope.records import Box
-from tumorscope.schema.recipe import Recipe, Stage
+from tumorscope.schema.recipe import Recipe
 from tumorscope.training import processes
 from tumorscope.training.data import Batch
 from tumorscope.training.front import FrontOutputs, view_uniforms
-from tumorscope.training.schedule import plateau_factor, rate_factor
+from tumorscope.training.history import Epoch, stage_losses
+from tumorscope.training.schedule import has_stalled, plateau_factor, rate_factor
 
 DROPOUT = 2  # keeps the draws inside the network apart from others of the same seed and epoch
 TINY = 1e-12  # keeps the loss of a probability that rounds to zero finite
+HISTORY = "history"  # of the epochs, in a checkpoint
 
 
 @dataclass(frozen=True)
@@ -35,34 +37,70 @@ class Plan:
     Attributes:
         classes: how many there are.
         rows: images in the store.
-        steps: batches an epoch.
         class_weights: one a class, None where all count alike.
         boxes: those of each row, in fractions of the image.
     """
 
     classes: int
     rows: int
-    steps: int
     class_weights: Sequence[float] | None
     boxes: Sequence[Sequence[Box]]
+
+
+@dataclass(frozen=True)
+class StageStart:
+    """Where a stage begins, or is taken up again.
+
+    Attributes:
+        number: of the stage, from 0.
+        history: every epoch's scores so far.
+    """
+
+    number: int
+    history: Sequence[Epoch]
+
+    @property
+    def losses(self) -> list[float]:
+        """The validation loss of each epoch that the stage has done."""
+        return stage_losses(self.history, self.number)
+
+    @property
+    def first_epoch(self) -> int:
+        """How many epochs earlier stages took."""
+        return len(self.history) - len(self.losses)
 
 
 class Classification(lightning.LightningModule):
     """Cross-entropy training of a classifier through one stage of a recipe.
 
-    All randomness is drawn anew from seed, epoch and batch, so that a resumed training goes the
-    way the uninterrupted one would have gone.
+    All randomness is drawn anew from seed, epoch and batch, so that a resumed run goes the way the
+    uninterrupted one would have gone.
 
     Attributes:
-        losses: validation loss of each epoch of this stage so far.
-        outputs: those of the frozen front, where they were computed beforehand.
+        history: every epoch's scores, those of earlier stages included.
     """
 
     class_weights: Tensor | None
 
     def __init__(
-        self, model: Classifier, recipe: Recipe, stage: Stage, plan: Plan, first_epoch: int
+        self,
+        model: Classifier,
+        recipe: Recipe,
+        start: StageStart,
+        plan: Plan,
+        steps: int,
+        outputs: FrontOutputs | None = None,
     ) -> None:
+        """Take up a stage.
+
+        Args:
+            model: the network; its trainable blocks are the stage's.
+            recipe: what to do.
+            start: which stage, and what was done before.
+            plan: what a step must know of the data.
+            steps: batches an epoch.
+            outputs: those of the frozen front, where they were computed beforehand.
+        """
         super().__init__()
         self.model = model
         self.averaged = _averaged(model, recipe.weight_averaging)
@@ -71,14 +109,15 @@ class Classification(lightning.LightningModule):
             name for name in self.state_dict() if name.startswith("averaged.")
         ]
         self.recipe = recipe
-        self.stage = stage
-        self.plan = plan
-        self.first_epoch = first_epoch
-        self.losses: list[float] = []
-        self.factor = rate_factor(stage, plan.steps)
-        self.plateau = 1.0
-        self.uniforms: Tensor | None = None
-        self.outputs: FrontOutputs | None = None
+        self.stage = recipe.stages[start.number]
+        self.history: list[Epoch] = list(start.history)
+        self._start = start
+        self._plan = plan
+        self._steps = steps
+        self._outputs = outputs
+        self._factor = rate_factor(self.stage, steps)
+        self._plateau = 1.0
+        self._uniforms: Tensor | None = None
         self._split: dict[Classifier, Halves] = {}
         weights = None if plan.class_weights is None else torch.tensor(plan.class_weights)
         self.register_buffer("class_weights", weights, persistent=False)
@@ -101,22 +140,22 @@ class Classification(lightning.LightningModule):
     @property
     def epoch(self) -> int:
         """Epochs done before this one, those of earlier stages included."""
-        return self.first_epoch + self.current_epoch
+        return self._start.first_epoch + self.current_epoch
 
     def on_train_epoch_start(self) -> None:
         """Draw what the augmentation of this epoch needs, and look back at the losses."""
-        seed, rows = self.recipe.seed, self.plan.rows
+        seed, rows = self.recipe.seed, self._plan.rows
         if self.stage.views is None:
             drawn: Tensor | None = draw_uniforms(seed, self.epoch, rows)
         else:
             drawn = view_uniforms(seed, self.view, rows)
-        self.uniforms = None if drawn is None else drawn.to(self.device)
-        self.plateau = plateau_factor(self.stage, self.losses)
+        self._uniforms = None if drawn is None else drawn.to(self.device)
+        self._plateau = plateau_factor(self.stage, stage_losses(self.history, self._start.number))
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:  # noqa: ARG002
         """Set the rate, and seed dropout and its like from seed, epoch and batch."""
-        step = self.current_epoch * self.plan.steps + batch_idx
-        rate = self.stage.learning_rate * self.factor(step) * self.plateau
+        step = self.current_epoch * self._steps + batch_idx
+        rate = self.stage.learning_rate * self._factor(step) * self._plateau
         for group in self.trainer.optimizers[0].param_groups:
             group["lr"] = rate
         own = [processes.rank()] if processes.rank() else []
@@ -150,11 +189,11 @@ class Classification(lightning.LightningModule):
 
     def _see(self, batch: Batch) -> Tensor:
         """Return what the trunk makes of one batch, augmented as this epoch does."""
-        if self.outputs is not None:
+        if self._outputs is not None:
             return self._halves(self.model).back(self._read(batch, self.view))
         pixels = batch.pixels.float()
-        if self.uniforms is not None:
-            pixels = augment(pixels, self.uniforms[batch.rows], self.recipe.augment)
+        if self._uniforms is not None:
+            pixels = augment(pixels, self._uniforms[batch.rows], self.recipe.augment)
         side = self.stage.side(self.current_epoch, self.recipe.image_size)
         if side != self.recipe.image_size:
             pixels = functional.interpolate(pixels, (side, side), mode="bilinear", antialias=True)
@@ -165,9 +204,9 @@ class Classification(lightning.LightningModule):
     def _attention_loss(self, maps: Tensor, batch: Batch) -> Tensor:
         """Return how far the attention is from the boxes, changed as the pixels were."""
         assert isinstance(self.model.pool, AttentionPool)
-        boxes = [self.plan.boxes[row] for row in batch.rows.tolist()]
-        if self.uniforms is not None:
-            drawn, side = self.uniforms[batch.rows].cpu(), self.recipe.image_size
+        boxes = [self._plan.boxes[row] for row in batch.rows.tolist()]
+        if self._uniforms is not None:
+            drawn, side = self._uniforms[batch.rows].cpu(), self.recipe.image_size
             boxes = [
                 augment_boxes(marked, own, self.recipe.augment, side) if marked else marked
                 for marked, own in zip(boxes, drawn, strict=True)
@@ -177,8 +216,8 @@ class Classification(lightning.LightningModule):
         return _mean(losses.sum(), (covered.sum(dim=1) > 0).sum())
 
     def _read(self, batch: Batch, view: int) -> Tensor:
-        assert self.outputs is not None
-        return self.outputs.read(batch.rows.tolist(), view).to(self.device)
+        assert self._outputs is not None
+        return self._outputs.read(batch.rows.tolist(), view).to(self.device)
 
     def _halves(self, model: Classifier) -> Halves:
         """Return the halves of the model that learns, or of its average."""
@@ -203,7 +242,7 @@ class Classification(lightning.LightningModule):
         """Score one batch as it is."""
         if not len(batch.labels):  # fewer images than processes
             return
-        if self.outputs is not None:
+        if self._outputs is not None:
             logits = self._halves(self.kept_model).logits(self._read(batch, view=0))
             chances = logits.float().softmax(dim=1)
         else:
@@ -212,8 +251,8 @@ class Classification(lightning.LightningModule):
         self.validation_loss.update(loss, weight=len(batch.labels))
         self.validation_accuracy.update(chances, batch.labels)
 
-    def take_scores(self) -> dict[str, float]:
-        """Return the scores of the epoch that has just ended and start new ones."""
+    def on_train_epoch_end(self) -> None:
+        """Record the epoch's scores, and end a stage that has stalled."""
         meters = {
             "train_loss": self.training_loss,
             "train_accuracy": self.training_accuracy,
@@ -223,7 +262,19 @@ class Classification(lightning.LightningModule):
         scores = {name: float(meter.compute()) for name, meter in meters.items()}
         for meter in meters.values():
             meter.reset()
-        return scores
+        rate = float(self.trainer.optimizers[0].param_groups[0]["lr"])
+        place = {"epoch": self.epoch + 1, "stage": self._start.number, "learning_rate": rate}
+        self.history.append({**place, **scores})
+        self.trainer.should_stop = self.has_stalled
+
+    @property
+    def has_stalled(self) -> bool:
+        """Whether early stopping ends the stage after its last epoch."""
+        return has_stalled(self.stage, stage_losses(self.history, self._start.number))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Let the history travel in the checkpoint."""
+        checkpoint[HISTORY] = self.history
 
     def configure_optimizers(self) -> Optimizer:
         """Return the stage's optimiser; its rate is set before every batch."""

@@ -1,0 +1,134 @@
+"""A run scored again: results, predictions, figures and report from its bundle."""
+
+import json
+from pathlib import Path
+
+from tumorscope.data.dataset import read_store
+from tumorscope.data.store import Store
+from tumorscope.errors import DataError
+from tumorscope.evaluation import Evaluation, EvaluationOptions, evaluate_store
+from tumorscope.evaluation.model import ScoredModel
+from tumorscope.grouping.origins import image_origins
+from tumorscope.grouping.survey import Survey
+from tumorscope.inference.bundle import README, write_bundle
+from tumorscope.inference.predict import Predictor
+from tumorscope.records import Part, Partition
+from tumorscope.report.model_card import model_card, usage
+from tumorscope.report.page import RunRecord, write_report
+from tumorscope.runs.folder import (
+    PREDICTIONS,
+    RECIPE,
+    RESULTS,
+    check_data,
+    read_environment,
+    read_history,
+    read_run_partition,
+    write_predictions,
+)
+from tumorscope.schema.card import Card
+from tumorscope.schema.recipe import load_recipe
+from tumorscope.schema.results import Results
+from tumorscope.support.files import write_text
+from tumorscope.support.progress import Progress
+
+ON_CARD = ("accuracy", "balanced_accuracy", "macro_f1", "macro_auroc", "log_loss")
+WRITTEN: dict[Part, str] = {"test": PREDICTIONS, "validation": "predictions-validation.csv"}
+
+
+def run_data(folder: Path, data: Path | None, progress: Progress) -> tuple[Store, Partition]:
+    """Return the data that a finished run was made from, and which row was used for what.
+
+    Args:
+        folder: the run.
+        data: where its data is now; where it was unless given.
+        progress: where to report.
+
+    Raises:
+        DataError: the data is not there, or has changed.
+    """
+    home = data or Path(read_environment(folder)["data"]["path"])
+    store = read_store(home, load_recipe(folder / RECIPE), progress, strict=False)
+    check_data(folder, store)
+    return store, read_run_partition(folder, *_split_note(folder))
+
+
+def _split_note(folder: Path) -> tuple[str, str]:
+    """Return how the parts came about, from results of any format."""
+    try:
+        split = json.loads((folder / RESULTS).read_text(encoding="utf-8"))["split"]
+        return str(split["method"]), str(split["note"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{folder} has no results: finish the run with 'tumorscope train … --resume'."
+        ) from error
+
+
+def evaluate_run(
+    folder: Path,
+    survey: Survey,
+    partition: Partition,
+    *,
+    options: EvaluationOptions | None = None,
+    progress: Progress,
+) -> Results:
+    """Write results, predictions, figures and report of a run, reading only its bundle.
+
+    Args:
+        folder: the run.
+        survey: its data.
+        partition: which rows form which part.
+        options: what to look at beside the usual.
+        progress: where to report.
+    """
+    predictor = Predictor.load(folder)
+    origins = image_origins(survey, partition)
+    evaluation = evaluate_store(
+        predictor, survey.store, partition, origins, options=options, progress=progress
+    )
+    record = run_record(folder, predictor)
+    write_evaluation(folder, survey.store, partition, evaluation, record)
+    _add_scores(folder / "bundle", predictor.card, evaluation.results)
+    return evaluation.results
+
+
+def run_record(folder: Path, model: ScoredModel, elsewhere: str = "") -> RunRecord:
+    """Return how a run was made, for a report.
+
+    Args:
+        folder: the run.
+        model: what was scored; its card has the classes of the data it was scored on.
+        elsewhere: the name of another data set that it was scored on.
+    """
+    title = f"{model.card.provenance.data}, {model.card.recipe.name}"
+    return RunRecord(
+        title=f"{title}, on {elsewhere}" if elsewhere else title,
+        card=model.card,
+        recipe=load_recipe(folder / RECIPE),
+        environment=read_environment(folder),
+        history=read_history(folder),
+    )
+
+
+def write_evaluation(
+    folder: Path, store: Store, partition: Partition, evaluation: Evaluation, record: RunRecord
+) -> None:
+    """Write predictions, report and results into a folder; the results come last."""
+    for part in evaluation.results.parts:
+        if part in WRITTEN:
+            rows = partition.where(part)
+            listed = [store.manifest.rows[row] for row in rows]
+            write_predictions(
+                folder / WRITTEN[part],
+                listed,
+                evaluation.probabilities[rows],
+                evaluation.results.classes,
+            )
+    write_report(folder, store, partition, evaluation, record)
+    write_text(folder / RESULTS, evaluation.results.model_dump_json(indent=2) + "\n")
+
+
+def _add_scores(bundle: Path, card: Card, results: Results) -> None:
+    """Write into a bundle what its model scored."""
+    scores = {name: getattr(results.all, name) for name in ON_CARD}
+    scored = card.model_copy(update={"summary": results.summary, "scores": scores})
+    write_bundle(bundle, scored, {README: f"{model_card(results, card)}\n{usage(card)}".encode()})

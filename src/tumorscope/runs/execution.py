@@ -1,0 +1,110 @@
+"""One run, from what was prepared to its report."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from tumorscope.data.dataset import read_store
+from tumorscope.export import export_bundle
+from tumorscope.model import build_classifier
+from tumorscope.report.exploration import write_exploration
+from tumorscope.runs.evaluation import evaluate_run
+from tumorscope.runs.folder import (
+    RECIPE,
+    create_run,
+    next_run,
+    read_results,
+    read_run_partition,
+    refuse_folder,
+    resumed_recipe,
+)
+from tumorscope.runs.options import TrainOptions
+from tumorscope.runs.preparation import Preparation, prepare, resolve_recipe, run_stem
+from tumorscope.schema.recipe import Recipe, load_recipe
+from tumorscope.schema.results import Results
+from tumorscope.support.notebook import html_table
+from tumorscope.support.progress import Quiet
+from tumorscope.training import (
+    TrainingContext,
+    fit,
+    open_loggers,
+    processes,
+    resolve_device,
+    settle_precision,
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes:
+        folder: where everything it left lies.
+        results: its scores, as in `results.json`.
+    """
+
+    folder: Path
+    results: Results
+
+    def _repr_html_(self) -> str:
+        """Show the headline and where the report is, in a notebook."""
+        rows = [*self.results.headline, ("report", str(self.folder / "report.html"))]
+        return html_table(self.folder.name, rows, self.results.summary)
+
+
+def train_run(options: TrainOptions) -> Run:
+    """Train once and go all the way to the report, alone or with other processes.
+
+    Raises:
+        TumorscopeError: something cannot be used; the message says what, and what to do.
+    """
+    recipe = resolve_recipe(options)
+    if not _join_processes(options):
+        return _follow_leader(options)
+    stem = run_stem(options.data_path, recipe)
+    folder = Path(options.out) if options.out else next_run(stem, resume=options.resume)
+    refuse_folder(folder, options.data_path, overwrite=options.overwrite, resume=options.resume)
+    return execute(prepare(options, recipe), recipe, folder, resume=options.resume)
+
+
+def execute(preparation: Preparation, recipe: Recipe, folder: Path, *, resume: bool) -> Run:
+    """Train on what was prepared, from a new folder or one to continue, to the report."""
+    options, survey = preparation.options, preparation.survey
+    store, partition = survey.store, preparation.partition
+    device = resolve_device(options.device)
+    if resume:
+        recipe = resumed_recipe(folder, recipe, store)
+    else:
+        recipe = settle_precision(recipe, device)
+        create_run(folder, recipe, store, partition, device=device, data=options.data_path)
+        write_exploration(folder, store, partition, recipe)
+    processes.from_leader(folder)  # the others begin now
+    context = TrainingContext(
+        folder, device, options.reporter, tuple(open_loggers(options.loggers, folder))
+    )
+    model = build_classifier(recipe, len(store.manifest.classes))
+    trained = fit(model, store, partition, recipe, context)
+    export_bundle(folder / "bundle", trained.model, trained.kept_epoch, store, partition, recipe)
+    evaluate_run(folder, survey, partition, progress=options.reporter)
+    processes.wait()
+    return Run(folder, read_results(folder))
+
+
+def _join_processes(options: TrainOptions) -> bool:
+    """Join the processes that train together; say whether this one leads them."""
+    if options.processes == 1 and "WORLD_SIZE" not in os.environ:
+        return True
+    processes.join(options.devices, options.nodes, resolve_device(options.device))
+    return processes.leads()
+
+
+def _follow_leader(options: TrainOptions) -> Run:
+    """Take part in a run that another process leads, from what it has written."""
+    folder = processes.from_leader(Path())
+    recipe = load_recipe(folder / RECIPE)
+    store = read_store(options.data_path, recipe, Quiet(), strict=False)
+    context = TrainingContext(folder, resolve_device(options.device), Quiet())
+    model = build_classifier(recipe, len(store.manifest.classes))
+    fit(model, store, read_run_partition(folder, "drawn", ""), recipe, context)
+    processes.wait()
+    return Run(folder, read_results(folder))

@@ -1,0 +1,117 @@
+"""A run scored on a data set that it was not trained on."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from tumorscope.data.dataset import read_store
+from tumorscope.data.store import Store, join_stores, pick_rows
+from tumorscope.errors import DataError
+from tumorscope.evaluation import EvaluationOptions, evaluate_store
+from tumorscope.evaluation.mapping import ClassMap, MappedModel, map_classes
+from tumorscope.grouping.origins import Origins, image_origins
+from tumorscope.grouping.survey import Rules, Survey
+from tumorscope.inference.predict import Predictor
+from tumorscope.records import Part, Partition
+from tumorscope.runs.evaluation import run_record, write_evaluation
+from tumorscope.runs.folder import check_data, read_environment, read_run_partition
+from tumorscope.schema.results import Results
+from tumorscope.support.files import explained, refuse_inside
+from tumorscope.support.progress import Progress, Quiet
+
+
+def evaluate_elsewhere(
+    folder: Path,
+    other: Store,
+    data: Path,
+    *,
+    classes: Mapping[str, str] | None,
+    options: EvaluationOptions,
+    progress: Progress,
+) -> Results:
+    """Score a run on another data set, less what that shares with training or validation.
+
+    Args:
+        folder: the run.
+        other: the other set, at the model's size.
+        data: where it is; its name becomes that of the folder under `external/`.
+        classes: its label by class of the model, where names do not tell.
+        options: what to look at beside the usual.
+        progress: where to report.
+
+    Raises:
+        DataError: the run's own data has changed, or no image of the other set is new.
+        UsageError: the classes cannot be mapped.
+    """
+    predictor = Predictor.load(folder)
+    home = Path(read_environment(folder)["data"]["path"])
+    own = read_store(home, predictor.card.recipe, Quiet(), strict=False)
+    check_data(folder, own)
+    mapping = map_classes(predictor.card.classes, other.manifest.classes, classes)
+    joint = _join(own, other, mapping, data.name)
+    trained = read_run_partition(folder, "", "")
+    partition, origins = _new_images(Survey(joint), trained, len(other), mapping, data)
+    progress.say(partition.note)
+    model = MappedModel(predictor, mapping)
+    evaluation = evaluate_store(
+        model, joint, partition, origins, options=options, parts=("test",), progress=progress
+    )
+    out = folder / "external" / data.resolve().stem
+    refuse_inside(out, data)
+    with explained(out):
+        out.mkdir(parents=True, exist_ok=True)
+    write_evaluation(out, joint, partition, evaluation, run_record(folder, model, data.name))
+    return evaluation.results
+
+
+def _join(own: Store, other: Store, mapping: ClassMap, name: str) -> Store:
+    """Put a run's data and another set together, labelled in the words of the latter.
+
+    Images of the other set whose class the model does not know are left out.
+    """
+    labels, words = {label for _, label in mapping.pairs}, dict(mapping.pairs)
+    known = [n for n, row in enumerate(other.manifest.rows) if row.label in labels]
+    joint = join_stores(own, pick_rows(other, known))
+    first, second = joint.manifest.rows[: len(own)], joint.manifest.rows[len(own) :]
+    rows = [replace(row, label=words.get(row.label, row.label)) for row in first]
+    rows += [replace(row, image=f"{name}/{row.image}") for row in second]
+    return replace(joint, manifest=replace(joint.manifest, rows=tuple(rows)))
+
+
+def _new_images(
+    survey: Survey, trained: Partition, offered: int, mapping: ClassMap, data: Path
+) -> tuple[Partition, Origins]:
+    """Take all images of another set for test images, less those that training has seen.
+
+    Args:
+        survey: both sets as one, the run's own first.
+        trained: the run's own partition.
+        offered: how many images the other set has.
+        mapping: of the classes.
+        data: where the other set is.
+
+    Raises:
+        DataError: none of them is new.
+    """
+    groups = tuple(f"g{n}" for n in survey.groups(Rules()))
+    seen: tuple[Part, ...] = ("train", "validation")
+    parts: list[Part] = [part if part in seen else "out" for part in trained.parts]
+    known = len(survey.rows) - len(parts)
+    parts += ["test"] * known
+    origins = image_origins(survey, Partition(tuple(parts), groups, "external", ""))
+    kept = tuple("out" if leaks else p for p, leaks in zip(parts, origins.leaking, strict=True))
+    if "test" not in kept:
+        raise DataError(
+            f"No image of {data} is new to the model: each has a copy, a near copy or a slice of "
+            "its patient in training or validation."
+        )
+    unknown = f", and {offered - known} of classes that it does not know" if offered > known else ""
+    note = (
+        f"All images of {data.name} are test images, less {origins.leaking.sum()} that have a "
+        "copy, a near copy or a slice of the same patient in what the model was trained or chosen "
+        f"on{unknown}. {mapping.note}"
+    )
+    partition = Partition(kept, groups, "external", note)
+    return partition, replace(origins, leaking=np.zeros(len(kept), np.bool_))
