@@ -1,3 +1,5 @@
+from importlib.util import find_spec
+
 """Exports: the halves and the whole, every runtime and every precision, the same answers."""
 
 from pathlib import Path
@@ -11,7 +13,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import tumorscope
-from tumorscope.commands.export import _check_worth
 from tumorscope.data.read import read_image
 from tumorscope.data.resize import filter_weights, resize
 from tumorscope.errors import MissingExtra, UsageError
@@ -26,6 +27,7 @@ from tumorscope.inference.runtimes import open_engine
 from tumorscope.model import Classifier
 from tumorscope.model.deployed import DeployedModel, GateLayer, Network, Preprocess
 from tumorscope.model.gate import Views, fit_gate
+from tumorscope.runs.conversion import _check_worth
 from tumorscope.schema.recipe import load_recipe
 
 SIZE = 32
@@ -208,7 +210,11 @@ def test_a_missing_package_is_named(
     tiny_run: tumorscope.Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without OpenVINO or NNCF the message is the command that installs them."""
-    monkeypatch.setattr("tumorscope.commands.export.find_spec", lambda _: None)
+    missing = ("openvino", "nncf")
+    monkeypatch.setattr(
+        "tumorscope.support.extras.find_spec",
+        lambda name: None if name in missing else find_spec(name),
+    )
     with pytest.raises(MissingExtra, match=r"tumorscope\[openvino\]"):
         tumorscope.export_run(run=tiny_run.folder, to="openvino")
     with pytest.raises(MissingExtra, match=r"tumorscope\[quantize\]"):
