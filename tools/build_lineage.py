@@ -10,7 +10,8 @@ from tumorscope.data.layouts import read_manifest
 from tumorscope.data.store import MIDDLE, open_store
 from tumorscope.grouping.lineage.table import dump_table, make_table
 
-TARGET = Path(__file__).resolve().parent.parent / "src" / "tumorscope" / "lineage" / "cheng.npz"
+PACKAGE = Path(__file__).resolve().parent.parent / "src" / "tumorscope"
+TARGET = PACKAGE / "grouping" / "lineage" / "cheng.npz"
 
 if __name__ == "__main__":
     store = open_store(read_manifest(sys.argv[1]), MIDDLE)

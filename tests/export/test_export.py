@@ -1,7 +1,6 @@
-from importlib.util import find_spec
-
 """Exports: the halves and the whole, every runtime and every precision, the same answers."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 

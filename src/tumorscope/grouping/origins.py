@@ -28,16 +28,13 @@ class Origins:
     doubtful: NDArray[np.bool_]
 
 
-def image_origins(survey: Survey, found: Partition) -> Origins:
+def image_origins(survey: Survey, partition: Partition) -> Origins:
     """Return what a survey knows of each image that an evaluation asks for."""
-    parts = np.array(found.parts)
-    used = parts != "out"
-    side = np.where(parts == "test", 1, np.where(used, 0, 2)).astype(np.intp)
-    tested = parts == "test"
-    side[~used] = 1  # what is in no part teaches nothing
+    parts = np.array(partition.parts)
+    teaches = np.isin(parts, ("train", "validation"))  # what is in no part teaches nothing
     matches = survey.matches
     sources = [matches[n].set_name if n in matches else "none known" for n in range(len(parts))]
     doubtful = np.zeros(len(parts), np.bool_)
     doubtful[[match.row for match in survey.disagreements]] = True
-    leaking = leaks_between(survey, side, tested).any
+    leaking = leaks_between(survey, (~teaches).astype(np.intp), parts == "test").any
     return Origins(leaking, survey.patients, sources, doubtful)

@@ -19,7 +19,7 @@ from tumorscope.errors import DataError, UsageError
 from tumorscope.grouping.likeness import LENGTH, fingerprints
 from tumorscope.support.files import explained, write_bytes
 
-FORMAT = 1
+FORMAT = 2  # 1 had a frequency more
 FIELDS = ("format", "prints", "names", "patients", "patient", "labels", "label")
 
 
@@ -29,7 +29,7 @@ class Table:
 
     Attributes:
         set_name: how the set is called.
-        prints: fingerprints in 8 bits, scaled row by row, int8, shape (n, 256).
+        prints: fingerprints in 8 bits, scaled row by row, int8, shape (n, LENGTH).
         names: the path or number of each slice in its set.
         patients, labels: of each slice.
     """
@@ -42,7 +42,7 @@ class Table:
 
     @cached_property
     def vectors(self) -> NDArray[np.float32]:
-        """The fingerprints at length 1, float32, shape (n, 256)."""
+        """The fingerprints at length 1, float32, shape (n, LENGTH)."""
         wide = self.prints.astype(np.float32)
         lengths = np.linalg.norm(wide, axis=1, keepdims=True)
         return np.asarray(wide / np.maximum(lengths, 1), np.float32)
