@@ -1,6 +1,6 @@
 """Brain-tumour classification on MRI slices, with numbers that can be believed.
 
-The walk of the data: read → store → audit → split → train → bundle → evaluate → export → predict
+The walk of the data: read → audit → split → store → train → evaluate → bundle → export → predict
 
     >>> import tumorscope
     >>> run = tumorscope.train(data="slices/", recipe="resnet18")   # doctest: +SKIP

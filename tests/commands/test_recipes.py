@@ -82,7 +82,7 @@ def test_recipes_run_end_to_end(
     assert len(history) == len(load_recipe(name).stages)
     results = json.loads((out / "results.json").read_text())
     assert set(results["parts"]) == {"train", "validation", "test"}
-    assert results["controls"]["majority"]["value"] is not None
+    assert results["all"]["controls"]["majority"]["value"] is not None
     for figure in ("curves", "confusion", "image_sizes", "grey_or_colour", "training_samples"):
         assert (out / "figures" / f"{figure}.png").stat().st_size > 5000
     assert "report.html" in ran.stdout

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 import tumorscope
@@ -15,9 +16,9 @@ from tumorscope.errors import DataError, UsageError
 from tumorscope.evaluation import Cases, EvaluationOptions, score_cases, score_images
 from tumorscope.evaluation.breakdown import count_confused, score_patients, score_subgroups
 from tumorscope.evaluation.confidence import score_calibration, score_selection, score_sets
-from tumorscope.evaluation.mapping import map_classes
+from tumorscope.evaluation.mapping import MappedModel, map_classes
 from tumorscope.evaluation.summary import explanations, summarize_results, weaknesses
-from tumorscope.schema.card import ModelCalibration
+from tumorscope.schema.card import Card, ModelCalibration
 from tumorscope.schema.scores import Score
 from tumorscope.support.files import read_csv
 
@@ -106,12 +107,15 @@ def test_the_first_line_names_a_control_that_is_not_beaten() -> None:
     beaten = score_images(good, answers, NAMES)
     assert beaten.controls.verdict == "beaten"
     assert beaten.controls.best == "look_up"
-    assert summarize_results(beaten, None, 0).startswith(
-        "The model beats what needs no learning, by +"
-    )
+    text = summarize_results(beaten, None, 0)
+    assert text.startswith("The model beats the best control (thumbnail look-up) by ")
+    assert "95 % interval" in text
     worse = score_images(bad, answers, NAMES)
     assert worse.controls.verdict == "worse"
-    assert "a thumbnail look-up on" in summarize_results(worse, None, 0)
+    text = summarize_results(worse, None, 0)
+    assert text.startswith("The model is worse than the best control (thumbnail look-up) by ")
+    assert "-" not in text.split(":")[0].replace("look-up", "")  # magnitudes carry no sign
+    assert "+" not in text
     equal = score_images(good, {**answers, "look_up": good.predicted}, NAMES)
     assert equal.controls.verdict == "not shown"
     assert summarize_results(equal, None, 0).startswith("The model is not shown to beat")
@@ -291,9 +295,34 @@ def test_a_shift_between_parts_is_told() -> None:
     said = explanations(found, high, 3)
     assert "not like the training part" in said[0]
     assert "95.0% (90.0% to 98.0%)" in said[0]
-    assert said[1].startswith("a is found least: 0.0%")
+    assert said[1].startswith("a is recognised least: 0.0%")
     assert said[2].startswith("3 test images are known")
     fair = score_cases(
         Cases(truth, np.eye(3)[truth], [str(n) for n in range(120)]), ("a", "b", "c")
     )
     assert explanations(fair, high, 0) == []
+
+
+class Sure:
+    """A model that knows two members and no more."""
+
+    def __init__(self, card: Card) -> None:
+        self.card = card
+
+    def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Answer the same for all images."""
+        return np.tile(np.array([0.5, 0.2, 0.2, 0.1], np.float32), (len(pixels), 1))
+
+
+def test_a_mapped_model_adds_up_probabilities_and_promises_nothing_else(
+    tiny_run: tumorscope.Run,
+) -> None:
+    """Card and probabilities are all that an evaluation needs, and all that there is."""
+    card = tumorscope.Predictor.load(tiny_run.folder).card
+    mapping = map_classes(card.classes, ["no", "yes"])
+    mapped = MappedModel(Sure(card), mapping)
+    answers = mapped.probabilities(np.zeros((3, 32, 32), np.uint8))
+    tumour = [0.5, 0.2, 0.2, 0.1][card.classes.index("no_tumor")]
+    assert answers[:, list(mapped.card.classes).index("no")] == pytest.approx([tumour] * 3)
+    assert answers.sum(axis=1) == pytest.approx([1, 1, 1])
+    assert [name for name in dir(mapped) if not name.startswith("_")] == ["card", "probabilities"]

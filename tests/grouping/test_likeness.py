@@ -13,7 +13,13 @@ from tumorscope.data.layouts import read_manifest
 from tumorscope.data.phantom import LESIONS, Head
 from tumorscope.data.resize import resize, resize_squares
 from tumorscope.data.store import MIDDLE, THUMBNAIL, open_store
-from tumorscope.grouping.likeness import components, fingerprints, near_pairs, turned
+from tumorscope.grouping.likeness import (
+    components,
+    fingerprints,
+    frequencies,
+    near_pairs,
+    turned,
+)
 
 Change = Callable[[Image.Image], Image.Image]
 
@@ -132,3 +138,21 @@ def test_components_close_over_chains() -> None:
     assert groups[0] == groups[1] == groups[5]
     assert groups[3] == groups[4]
     assert len(set(groups.tolist())) == 3
+
+
+def test_frequencies_are_closed_under_exchange_of_the_axes() -> None:
+    """Every frequency has its mirror image in the list, so that a quarter turn loses none."""
+    listed = {(int(u), int(v)) for u, v in frequencies()}
+    assert listed == {(v, u) for u, v in listed}
+
+
+@pytest.mark.parametrize("turn", range(8))
+def test_a_turned_fingerprint_is_that_of_the_turned_image(turn: int) -> None:
+    """All eight mirrorings and quarter turns, number by number."""
+    pixels = Head("glioma", 3).slice(1).pixels
+    image = resize_squares(resize(pixels, MIDDLE)[None], THUMBNAIL)
+    changed = image[:, :, ::-1] if turn & 1 else image
+    changed = changed[:, ::-1] if turn & 2 else changed
+    changed = changed.transpose(0, 2, 1) if turn & 4 else changed
+    expected = fingerprints(np.ascontiguousarray(changed))
+    assert turned(fingerprints(image), turn) == pytest.approx(expected, abs=1e-5)

@@ -69,7 +69,8 @@ def test_harm_is_noticed_before_anything_is_built(bundle: Path, name: str, harm:
 @pytest.mark.parametrize(
     "change",
     [
-        {"format": 3},
+        {"format": 4},
+        {"format": 2},
         {"format": 1},
         {"classes": ["a"]},
         {"surprise": 1},

@@ -14,10 +14,15 @@ from matplotlib.text import Text
 from PIL import Image
 
 import tumorscope
-from tumorscope.records import Part
+from tumorscope.errors import UsageError
+from tumorscope.metrics.calibration import tempered
+from tumorscope.metrics.scores import log_losses
+from tumorscope.records import Part, Prediction
 from tumorscope.report import figures
 from tumorscope.report.tiles import Tile
+from tumorscope.runs.folder import read_results
 from tumorscope.schema.results import Results
+from tumorscope.schema.wording import with_interval
 from tumorscope.support.files import read_csv
 
 CLASSES = ("glioma", "meningioma", "no_tumor", "pituitary")
@@ -203,3 +208,44 @@ def read_card(run: tumorscope.Run) -> dict[str, Any]:
     """The card of a run's bundle."""
     found: dict[str, Any] = json.loads((run.folder / "bundle" / "card.json").read_text())
     return found
+
+
+def test_the_model_card_ends_each_sentence(tiny_run: tumorscope.Run) -> None:
+    """The recipe's summary and the count of images are two sentences."""
+    card = (tiny_run.folder / "model-card.md").read_text(encoding="utf-8")
+    summary = read_card(tiny_run)["recipe"]["summary"]
+    assert f"{summary}. Trained on 24 images;" in card
+
+
+def test_the_loss_of_a_part_is_after_the_temperature(tiny_run: tumorscope.Run) -> None:
+    """Without the temperature it is the kept epoch's loss in `metrics.csv`."""
+    card = read_card(tiny_run)
+    rows = read_csv(tiny_run.folder / "predictions-validation.csv")
+    answers = np.array([[float(row[f"probability_{c}"]) for c in CLASSES] for row in rows])
+    truth = np.array([CLASSES.index(row["truth"]) for row in rows])
+    after = tiny_run.results.parts["validation"].loss.value
+    assert log_losses(truth, answers).mean() == pytest.approx(after, abs=1e-4)
+    before = tempered(answers, 1 / card["calibration"]["temperature"])
+    kept = read_csv(tiny_run.folder / "metrics.csv")[card["provenance"]["kept_epoch"] - 1]
+    assert log_losses(truth, before).mean() == pytest.approx(
+        float(kept["validation_loss"]), abs=2e-3
+    )
+
+
+def test_results_of_another_format_say_what_to_do(tiny_run: tumorscope.Run, tmp_path: Path) -> None:
+    """One sentence that names both formats and the command."""
+    (tmp_path / "results.json").write_text('{"format": 2}')
+    with pytest.raises(UsageError, match=r"format 2 .* format 3: evaluate the run again with"):
+        read_results(tmp_path)
+
+
+def test_runs_and_results_show_themselves_in_a_notebook(tiny_run: tumorscope.Run) -> None:
+    """A small table with the headline, its interval and the path of the report; text is escaped."""
+    shown = tiny_run._repr_html_()
+    accuracy = html.escape(with_interval(tiny_run.results.judged.accuracy))
+    for text in (accuracy, html.escape(str(tiny_run.folder / "report.html")), "<table>"):
+        assert text in shown
+    assert accuracy in tiny_run.results._repr_html_()
+    answer = Prediction("<b>.png", "glioma", {"glioma": 0.75, "no_tumor": 0.25}, accepted=True)
+    assert "&lt;b&gt;.png glioma" in answer._repr_html_()
+    assert "<td>75.0%</td>" in answer._repr_html_()

@@ -129,7 +129,7 @@ def test_wrong_loggers_and_seeds_get_a_sentence(phantoms: Path, tmp_path: Path) 
         tumorscope.train(data=phantoms, loggers=["wandb"], out=tmp_path / "x")
     with pytest.raises(UsageError, match="--seeds 1 shows no spread"):
         tumorscope.train_seeds(seeds=1, data=phantoms)
-    with pytest.raises(TypeError, match="no option 'recipie'"):
+    with pytest.raises(TypeError, match="unexpected keyword argument 'recipie'"):
         tumorscope.train(data=phantoms, recipie="best")  # type: ignore[call-arg]
 
 

@@ -86,7 +86,7 @@ def test_pytorch_runs_what_openvino_does_not(front: nn.Module, said: str) -> Non
 def test_openvino_reports_to_nobody() -> None:
     """What would send each use to its makers is never loaded."""
     code = (
-        "import sys; from tumorscope.support.openvino import import_openvino; import_openvino();"
+        "import sys; from tumorscope.support.extras import import_openvino; import_openvino();"
         "assert sys.modules['openvino_telemetry'] is None;"
         "assert not any(name.startswith('openvino_telemetry.') for name in sys.modules)"
     )

@@ -6,7 +6,7 @@ import typer
 
 from tumorscope._version import __version__
 
-WALK = "read → store → audit → split → train → bundle → evaluate → export → predict"
+WALK = "read → audit → split → store → train → evaluate → bundle → export → predict"
 
 app = typer.Typer(
     name="tumorscope",
