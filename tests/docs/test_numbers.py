@@ -1,0 +1,255 @@
+"""Numbers in the pages are those of the files that they come from."""
+
+import re
+from collections.abc import Callable, Sequence
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+
+import numpy as np
+import pytest
+from experiments import coverage, folds, random_labels, small_data
+from numpy.typing import NDArray
+
+from tests.docs.pages import DOCS, prose, text_of
+from tumorscope.evaluation.scores import share_score
+from tumorscope.metrics.intervals import Clusters, paired_gain
+from tumorscope.schema.scores import Score
+from tumorscope.support.files import read_csv
+
+RESULTS, MEASURED = DOCS / "results.md", DOCS / "results"
+BEST, STAGED = DOCS / "recipes" / "best.md", DOCS / "recipes" / "mobilenetv2-staged.md"
+Rows = list[dict[str, str]]
+Report = Callable[[Sequence[dict[str, str]]], None]
+
+
+def rows_of(name: str) -> Rows:
+    """The rows of a file of results."""
+    return read_csv(MEASURED / f"{name}.csv")
+
+
+@pytest.fixture
+def printed(capsys: pytest.CaptureFixture[str]) -> Callable[[Report, Rows], list[str]]:
+    """What an experiment prints for some rows, as the pages write numbers."""
+
+    def run(report: Report, rows: Rows) -> list[str]:
+        report(rows)
+        return capsys.readouterr().out.replace("%", " %").splitlines()
+
+    return run
+
+
+def row(*cells: str) -> str:
+    """A line of a table."""
+    return "|" + "|".join(f" {cell} " if cell else " " for cell in cells) + "|"
+
+
+def percent(share: float | str | None) -> str:
+    """A share in per cent, without its sign."""
+    assert share is not None
+    return f"{float(share):.1%}".removesuffix("%")
+
+
+def span(low: str, high: str) -> str:
+    """Ends of an interval, the unit after the second."""
+    return f"{low.removesuffix(' %')} to {high}"
+
+
+def holds(page: Path, *expected: str) -> None:
+    """Each line or sentence stands in the page."""
+    text = f"{text_of(page)}\n{prose(page)}"
+    assert [one for one in expected if one not in text] == []
+
+
+def line(lines: list[str], start: str) -> str:
+    """The line that begins so."""
+    return next(each for each in lines if each.startswith(start))
+
+
+def test_means_on_small_data(printed: Callable[[Report, Rows], list[str]]) -> None:
+    """Each recipe's mean, interval and seeds are what the experiment prints."""
+    lines = printed(small_data.report, rows_of("small-data"))
+    for name in ("cnn-baseline", "head-alone", "mobilenetv2-staged"):
+        mean, low, high, *each = re.findall(r"[\d.]+ %", line(lines, f"{name}: mean"))
+        seeds = ", ".join(value.removesuffix(" %") for value in each) + " %"
+        holds(RESULTS, row(f"`{name}`", mean, span(low, high), seeds))
+    (share,) = re.findall(r"[\d.]+ %", line(lines, "majority:"))
+    holds(RESULTS, row("always the most frequent class of the training part", share, "", ""))
+    staged = re.findall(r"[\d.]+ %", line(lines, "mobilenetv2-staged: mean"))
+    scratch = re.findall(r"[\d.]+ %", line(lines, "cnn-baseline: mean"))
+    holds(STAGED, f"{staged[0]} of 253 ({span(*staged[1:3])} over seeds)")
+    holds(DOCS / "recipes" / "cnn-baseline.md", f"{scratch[0]} of 253 ({span(*scratch[1:3])}")
+    for shown in (staged, scratch):
+        holds(RESULTS, f"| 253 | {shown[0]} ({span(*shown[1:3]).removesuffix(' %')} over seeds) |")
+
+
+@pytest.mark.parametrize(
+    ("control", "named", "said"),
+    [
+        ("majority", "the most frequent class", "more than the most frequent class"),
+        ("cnn-baseline", "`cnn-baseline`", "more than `cnn-baseline`"),
+        ("head-alone", "the head alone", "more than its own first stage, the head alone"),
+    ],
+)
+def test_gains_on_small_data(
+    printed: Callable[[Report, Rows], list[str]], control: str, named: str, said: str
+) -> None:
+    """Each gain, its interval and its p-values are what the experiment prints, on both pages."""
+    lines = printed(small_data.report, rows_of("small-data"))
+    found = line(lines, f"mobilenetv2-staged against {control}:")
+    gain, low, high = re.findall(r"[+-][\d.]+ %", found)
+    chances = re.findall(r"\d\.\d{3}", found.partition("by seed")[2])
+    tested = ", ".join("below 0.001" if p == "0.000" else p for p in chances)
+    if set(chances) == {"0.000"}:
+        tested = "all below 0.001"
+    holds(RESULTS, row(f"over {named}", gain, span(low, high), tested))
+    points, low, high = (value.removesuffix(" %") for value in (gain, low, high))
+    text = prose(STAGED).replace("(95 % interval over groups ", "(")
+    assert f"{points.removeprefix('+')} points ({low} to {high}) {said}" in text
+
+
+def fold_score(own: dict[str, str]) -> Score:
+    """The accuracy of one row with its interval, as results are computed today."""
+    return share_score(answers([own]), Clusters.of(own["groups"].split()))
+
+
+def answers(rows: Rows) -> NDArray[np.bool_]:
+    """Whether each test image was answered right."""
+    return np.array([c == "1" for own in rows for c in own["right"]])
+
+
+@pytest.mark.parametrize(
+    ("name", "page", "minutes"), [("best", BEST, True), ("mobilenetv2-staged", STAGED, False)]
+)
+def test_folds_of_cheng(
+    printed: Callable[[Report, Rows], list[str]], name: str, page: Path, minutes: bool
+) -> None:
+    """Each fold's row, and the means over folds, are what the answers in the file give."""
+    rows = [own for own in rows_of(f"{name}-on-cheng") if own["recipe"] == name]
+    for own in rows:
+        score, seconds = fold_score(own), float(own["seconds"])
+        assert percent(score.value) == percent(own["accuracy"])
+        holds(
+            page,
+            row(
+                *(own["fold"], own["images"], f"{percent(score.value)} %"),
+                f"{percent(score.low)} to {percent(score.high)} %",
+                *(f"{percent(own[key])} %" for key in ("balanced_accuracy", "macro_f1")),
+                f"{float(own['macro_auroc']):.3f}",
+                f"{percent(own['majority'])} %",
+                f"{seconds / 60:.0f} min" if minutes else f"{seconds:.0f} s",
+            ),
+        )
+    lines = printed(folds.report, rows)
+    pattern = r"mean ([\d.]+) %, (\d+) of (\d+) images, ([\d.]+) % \(([\d.]+) % to ([\d.]+) %\)"
+    found = [re.search(pattern, each) for each in lines]
+    (mean, _, count, share, low, high), (later, *rest) = [m.groups() for m in found if m]
+    images = f"{int(count):,}"
+    holds(
+        page,
+        f"Mean of the five folds {float(mean):.1f} %, of folds 2 to 5 {float(later):.1f} %",
+        f"all {images} images together {share} % (",
+        f"{low} to {high} %",
+    )
+    holds(RESULTS, f"published patient folds | {images} | {share} % ({low} to {high}) |")
+    if minutes:
+        right, some, own_share, own_low, own_high = rest
+        holds(page, f"on the {int(some):,} of folds 2 to 5 {own_share} % ({own_low} to {own_high}")
+        holds(page, f"the second misses it by {96 - float(later):.2f} points, two images")
+        assert round(0.96 * int(some) - int(right)) == 2
+        wrong = int((~answers(rows)).sum())
+        holds(page, f"18 of the {wrong} errors are the 18 slices of one patient of fold 5")
+
+
+def test_what_attention_gained() -> None:
+    """The gain of attention is the paired gain of the two versions in the file."""
+    rows = rows_of("best-on-cheng")
+    without = [own for own in rows if own["recipe"] == "best-without-attention"]
+    numbers = {own["fold"] for own in without}
+    attended = [own for own in rows if own["recipe"] == "best" and own["fold"] in numbers]
+    groups = [group for own in attended for group in own["groups"].split()]
+    first, second = answers(without), answers(attended)
+    gain, ends = paired_gain(first, second, groups)
+    assert ends is not None
+    low, high = (f"{100 * end:+.1f}" for end in ends)
+    holds(
+        BEST,
+        f"{percent(first.mean())} to {percent(second.mean())} % of {len(first):,} images",
+        f"{100 * gain:+.1f} points (95 % interval over patients {low} to {high})",
+    )
+
+
+@pytest.mark.parametrize("score", ["accuracy", "balanced accuracy", "AUROC"])
+def test_coverage(printed: Callable[[Report, Rows], list[str]], score: str) -> None:
+    """How often intervals hold the truth is what the experiment prints."""
+    lines = printed(coverage.report, rows_of("coverage"))
+    for name, sizes in (("12 to 30", coverage.FEW), ("40 to 200", coverage.MANY)):
+        covered = line(lines, f"{score}, {name} patients, covered")
+        slicewise = line(lines, f"{score}, {name} patients, slicewise")
+        pooled, low, high = re.findall(r"[\d.]+ %", covered)
+        alone = re.findall(r"[\d.]+ %", slicewise)[0]
+        listed = ", ".join(map(str, sizes))
+        holds(RESULTS, row(score, listed, pooled, span(low, high), alone))
+
+
+def test_coverage_in_the_hard_corner() -> None:
+    """The rows where few patients hold all mistakes are those of the file."""
+    hard = [own for own in rows_of("coverage") if float(own["accuracy"]) == coverage.HARD[0]]
+    held = {(own["score"], own["patients"]): own for own in hard}
+    for patients in map(str, (*coverage.FEW, *coverage.MANY)):
+        own = [held[score, patients] for score in coverage.STUDIES]
+        warned, quiet = own[0]["warned"], own[0]["covered_unwarned"]
+        few = float(warned) > 0.95
+        holds(
+            RESULTS,
+            row(
+                patients,
+                *(f"{percent(each['covered'])} %" for each in own),
+                f"{percent(own[0]['slicewise'])} %",
+                f"{percent(warned)} %",
+                "too few to say" if few else f"{percent(quiet)} %",
+            ),
+        )
+
+
+def test_gate() -> None:
+    """What the gate lets through is what the file says, for both runs."""
+    rows = rows_of("gate")
+    runs = list(dict.fromkeys(own["run"] for own in rows))
+    labels = {
+        "its own test images": "own test images",
+        "slices of yesno": "slices of `yesno`",
+        "slices of boxes": "slices of `boxes`",
+        "other body parts and modalities": "eyes, cells, CT, ultrasound, a skeleton, a liver",
+    }
+    assert len(runs) == 2
+    for kind in dict.fromkeys(own["inputs"] for own in rows):
+        pair = [own for own in rows if own["inputs"] == kind]
+        shown = [shown_gate(own) for own in pair]
+        pictures, images = pair[0]["pictures"], pair[0]["images"]
+        pattern = rf"\| {re.escape(labels.get(kind, kind))} \| {pictures}( \({images}[\w ]*\))? \| "
+        assert re.search(pattern + re.escape(" | ".join(shown)) + r" \|", text_of(RESULTS)), kind
+
+
+def shown_gate(own: dict[str, str]) -> str:
+    """How a row of the gate's file reads in the table."""
+    share = percent(own["refused"])
+    refused = "100 %" if share == "100.0" else f"{share} %"
+    if not own["auroc"]:
+        return f"refused {refused}"
+    area = Decimal(own["auroc"])
+    digits = Decimal("0.0001" if area > Decimal("0.99") else "0.001")
+    return f"{area.quantize(digits, ROUND_HALF_UP)}, {refused}"
+
+
+def test_random_labels(printed: Callable[[Report, Rows], list[str]]) -> None:
+    """What a network learns from labels that mean nothing is what the experiment prints."""
+    rows = rows_of("random-labels")
+    lines = printed(random_labels.report, rows)
+    for partition, named in (("by patient", "by patient"), ("random images", "image by image")):
+        found = line(lines, f"{partition}:")
+        area, low, high = re.findall(r"\d\.\d{3}", found)
+        accuracy, learnt = re.findall(r"[\d.]+ %", found)
+        own = [each for each in rows if each["partition"] == partition]
+        means = [np.mean([float(each[key]) for each in own]) for key in ("look_up", "majority")]
+        controls = [f"{percent(float(mean))} %" for mean in means]
+        holds(RESULTS, row(named, f"{area} ({low} to {high})", accuracy, *controls, learnt))
