@@ -18,7 +18,7 @@ from tumorscope.inference.bundle import GRAPH, zip_bundle
 from tumorscope.inference.predict import Predictor
 
 PAGES = Path(__file__).parents[2] / "docs" / "deploy"
-NODE = Path(__file__).parent / "node"
+NODE = Path(__file__).parents[1] / "node"
 
 
 @pytest.fixture

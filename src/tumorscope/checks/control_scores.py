@@ -81,7 +81,7 @@ def control_scores(survey: Survey) -> ControlScores:
 class ControlsCheck(Check):
     """Shows what a look-up on thumbnails scores, as published and without leaks."""
 
-    code, title, severity = "TS010", "ControlsCheck", "warning"
+    code, title, severity = "TS010", "Controls", "warning"
 
     def run(self, survey: Survey) -> Finding:
         """Compare the look-up with itself on a split that does not leak."""
