@@ -10,8 +10,8 @@ import onnx
 import torch
 from onnx import GraphProto, ModelProto, ValueInfoProto, compose
 from onnx.utils import Extractor
-from torch import Tensor, nn
 
+from tumorscope.export.fixed_parts import gate_graph, preprocess_graph
 from tumorscope.model.deployed import DeployedModel, Network
 
 INPUT = "slices"
@@ -82,54 +82,26 @@ def _rest(whole: ModelProto, others: Sequence[ModelProto]) -> ModelProto:
 def make_graph(deployed: DeployedModel) -> Graph:
     """Export a deployed classifier, on the CPU and in evaluation mode, part by part."""
     size = deployed.preprocess.size
-    slices = torch.rand(2, size + 3, size + 5) * 255  # a side of 1 or `size` would be a constant
-    with torch.inference_mode():
-        pixels = deployed.preprocess(slices)
-        _, embedding = deployed.network(pixels)
-    images, height, width = (torch.export.Dim(name) for name in ("images", "height", "width"))
-    any_size = {0: images, 1: height, 2: width}
     return Graph(
-        preprocess=_export(
-            deployed.preprocess,
-            (slices,),
-            (INPUT,),
-            ("pixels",),
-            (any_size,),
-        ),
+        preprocess=preprocess_graph(size),
         network=export_network(deployed.network, size),
-        gate=_export(
-            deployed.gate,
-            (pixels, embedding),
-            ("pixels", "embedding"),
-            ("strangeness",),
-            ({0: images}, {0: images}),
-        ),
+        gate=gate_graph(deployed.gate),
     )
 
 
 def export_network(network: Network, size: int) -> ModelProto:
     """Export a network alone, from grey levels of its size."""
     pixels, images = torch.rand(2, size, size) * 255, torch.export.Dim("images")
-    return _export(network, (pixels,), ("pixels",), OUTPUTS[:2], ({0: images},))
-
-
-def _export(
-    part: nn.Module,
-    example: tuple[Tensor, ...],
-    inputs: tuple[str, ...],
-    outputs: tuple[str, ...],
-    shapes: tuple[dict[int, torch.export.Dim], ...],
-) -> ModelProto:
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")  # the exporter warns of its own internals
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         program = torch.onnx.export(
-            part,
-            example,
+            network,
+            (pixels,),
             dynamo=True,
-            input_names=list(inputs),
-            output_names=list(outputs),
-            dynamic_shapes=shapes,
+            input_names=["pixels"],
+            output_names=OUTPUTS[:2],
+            dynamic_shapes=({0: images},),
             verbose=False,
         )
     assert program is not None

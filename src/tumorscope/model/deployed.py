@@ -10,11 +10,11 @@ from tumorscope.model.gate import FLOOR, LEVEL_STEPS, NEIGHBOUR_STEPS, SMALL, Ga
 
 
 class Preprocess(nn.Module):
-    """The resize of `tumorscope.data.resize`, to the same bits, as a graph can hold it.
+    """The resize of `tumorscope.data.resize`, to the same bits, with what every runtime has.
 
     Weights are made from the input's shape by whole numbers. Their one division is done in floats,
-    which is all that some runtimes have, and then put right. Slices that have the size already pass
-    by; in an exported graph that is a branch.
+    which is all that some runtimes have, and then corrected. Slices that have the size already are
+    only rounded. `tumorscope.export.fixed_parts` holds the same steps as a graph.
     """
 
     def __init__(self, size: int) -> None:
@@ -28,13 +28,8 @@ class Preprocess(nn.Module):
             slices: grey levels in [0, 255], float32, shape (n, height, width).
         """
         taken = torch.round(slices.clamp(0, 255) * LEVELS) / LEVELS
-        fits = (slices.shape[1] == self.size) & (slices.shape[2] == self.size)
-        if torch.compiler.is_exporting():
-            levels: Tensor = torch.cond(fits, torch.round, self._resized, (taken,))
-            return levels.reshape(-1, self.size, self.size)  # a branch loses the shape
-        return torch.round(taken) if fits else self._resized(taken)
-
-    def _resized(self, taken: Tensor) -> Tensor:
+        if slices.shape[1:] == (self.size, self.size):
+            return torch.round(taken)
         rows = torch.round(self.weights(taken.shape[1]) @ taken * LEVELS) / LEVELS
         return torch.round(rows @ self.weights(taken.shape[2]).T)
 
@@ -42,7 +37,7 @@ class Preprocess(nn.Module):
         """Return what `tumorscope.data.resize.filter_weights` does, shape (size, source)."""
         places = (2 * torch.arange(source, dtype=torch.int64) + 1) * self.size
         centres = (2 * torch.arange(self.size, dtype=torch.int64) + 1) * source
-        reach = 2 * torch.sym_max(source, self.size)  # type: ignore[no-untyped-call]
+        reach = 2 * max(source, self.size)
         sums = (reach - (places - centres[:, None]).abs()).clamp_min(0).cumsum(1)
         totals = sums[:, -1:]
         half = torch.floor(totals.float() * 0.5).to(torch.int64)
