@@ -1,9 +1,11 @@
 """Shared fixtures: real data where it is, a cache of the tests' own, one small training."""
 
+import io
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 # Tests run side by side; threads of one that wait for each other would starve the other.
@@ -15,6 +17,7 @@ from hypothesis import settings
 from PIL import Image
 
 import tumorscope
+from tumorscope.cli import main
 from tumorscope.data.phantom import write_phantoms
 from tumorscope.model.torchvision import declare_missing_operators
 from tumorscope.support.progress import Quiet
@@ -38,6 +41,10 @@ class Heard(Quiet):
     def say(self, line: str) -> None:
         """Keep a line."""
         self.lines.append(line)
+
+    def note(self, text: str) -> None:
+        """Keep what a task says."""
+        self.lines.append(text)
 
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -90,8 +97,32 @@ def class_folders(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def command(tmp_path: Path) -> Command:
-    """Run the command line in a process of its own, in an empty folder."""
+def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Run the command line in an empty folder, in this process, which has PyTorch at hand."""
+
+    def run(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+        words = ["tumorscope", *map(str, arguments)]
+        out, error, code = io.StringIO(), io.StringIO(), 0
+        with (
+            monkeypatch.context() as patch,
+            redirect_stdout(out),
+            redirect_stderr(error),
+        ):
+            patch.chdir(tmp_path)
+            patch.setattr(sys, "argv", words)
+            patch.setenv("TUMORSCOPE_DEBUG", "")  # forgets what --debug sets
+            try:
+                main()
+            except SystemExit as end:
+                code = int(end.code or 0)
+        return subprocess.CompletedProcess(words, code, out.getvalue(), error.getvalue())
+
+    return run
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Command:
+    """Run the command line in an empty folder, in a process of its own."""
 
     def run(*arguments: str | Path, **options: object) -> "subprocess.CompletedProcess[str]":
         finished: subprocess.CompletedProcess[str] = subprocess.run(

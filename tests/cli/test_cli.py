@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,28 +25,23 @@ def refused(run: "subprocess.CompletedProcess[str]", *words: str) -> None:
         assert word in text, text
 
 
-def test_help_is_quick_and_imports_no_torch() -> None:
-    """Half a second, of three tries the best, and nothing heavy is imported."""
-    seconds = []
-    for _ in range(3):
-        start = time.perf_counter()
-        subprocess.run(
-            [sys.executable, "-m", "tumorscope", "--help"], check=True, capture_output=True
-        )
-        seconds.append(time.perf_counter() - start)
-    assert min(seconds) < 0.5
+def test_help_imports_next_to_nothing() -> None:
+    """Typer and Rich, which print it, and the standard library: so it appears at once."""
     code = (
         "import sys, tumorscope.cli; from typer.testing import CliRunner;"
         "CliRunner().invoke(tumorscope.cli.app, ['--help']);"
-        "print([m for m in ('torch', 'numpy', 'pydantic', 'PIL') if m in sys.modules])"
+        "print(len(sys.modules), *{name.split('.')[0] for name in sys.modules})"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == "[]"
+    count, *names = run.stdout.split()
+    assert int(count) < 450
+    assert {"typer", "rich"} <= set(names)
+    assert not {"torch", "numpy", "pydantic", "PIL", "pandas", "yaml"} & set(names)
 
 
-def test_version(command: Command) -> None:
+def test_version(process: Command) -> None:
     """The version is one line."""
-    assert command("--version").stdout == f"tumorscope {tumorscope.__version__}\n"
+    assert process("--version").stdout == f"tumorscope {tumorscope.__version__}\n"
 
 
 @pytest.mark.parametrize(
@@ -119,9 +113,9 @@ def test_default_folder_is_numbered(command: Command, class_folders: Maker, tmp_
     ]
 
 
-def test_debug_shows_where(command: Command) -> None:
+def test_debug_shows_where(process: Command) -> None:
     """Who asks for the traceback gets it, sentence and code unchanged."""
-    run = command("train", "nowhere", "--debug")
+    run = process("train", "nowhere", "--debug")
     assert run.returncode == 2
     assert "Traceback" in run.stderr
     assert "nowhere does not exist" in run.stderr

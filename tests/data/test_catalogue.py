@@ -31,18 +31,18 @@ def test_every_set_names_recipes_that_exist() -> None:
         assert one.defects
 
 
-def test_the_list_is_printed(command: Command) -> None:
+def test_the_list_is_printed(process: Command) -> None:
     """As a table and as JSON."""
-    text = command("datasets").stdout
+    text = process("datasets").stdout
     assert "Kaggle sartajbhuvaji/brain-tumor-classification-mri" in " ".join(text.split())
-    listed = json.loads(command("datasets", "--json").stdout)
+    listed = json.loads(process("datasets", "--json").stdout)
     assert [one["name"] for one in listed] == [one.name for one in known_sets()]
 
 
-def test_without_a_network_there_is_the_manual_way(command: Command, tmp_path: Path) -> None:
+def test_without_a_network_there_is_the_manual_way(process: Command, tmp_path: Path) -> None:
     """A sentence and exit code 2, no traceback."""
     quiet = {**os.environ, "KAGGLEHUB_CACHE": str(tmp_path), "HTTPS_PROXY": "http://127.0.0.1:9"}
-    ran = command("datasets", "fetch", "yesno", env=quiet)
+    ran = process("datasets", "fetch", "yesno", env=quiet)
     assert ran.returncode == 2
     assert "cannot be downloaded" in ran.stderr
     assert "with a browser, unpack it" in ran.stderr

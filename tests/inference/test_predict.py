@@ -213,10 +213,10 @@ def test_lists_patterns_and_folders(tmp_path: Path, images: list[str]) -> None:
 
 
 def test_a_list_on_standard_input(
-    command: Command, tiny_run: tumorscope.Run, images: list[str]
+    process: Command, tiny_run: tumorscope.Run, images: list[str]
 ) -> None:
     """`-` reads the names from standard input."""
-    run = command("predict", tiny_run.folder, "-", "--format", "jsonl", input="\n".join(images[:3]))
+    run = process("predict", tiny_run.folder, "-", "--format", "jsonl", input="\n".join(images[:3]))
     assert run.returncode == 0
     assert [json.loads(line)["input"] for line in run.stdout.splitlines()] == images[:3]
 

@@ -22,11 +22,11 @@ COMMON = (
 
 
 @pytest.mark.slow
-def test_two_processes_train_as_one_does(phantoms: Path, command: Command, tmp_path: Path) -> None:
+def test_two_processes_train_as_one_does(phantoms: Path, process: Command, tmp_path: Path) -> None:
     """All layers learn, without batch norm; started by the command itself."""
     for devices in (1, 2):
         out = tmp_path / f"run-{devices}"
-        ran = command(
+        ran = process(
             *("train", str(phantoms), *WHOLE, *COMMON, "--out", str(out), "--devices", devices)
         )
         assert ran.returncode == 0, ran.stderr
@@ -35,10 +35,10 @@ def test_two_processes_train_as_one_does(phantoms: Path, command: Command, tmp_p
 
 
 @pytest.mark.slow
-def test_two_machines_train_as_one_does(phantoms: Path, command: Command, tmp_path: Path) -> None:
+def test_two_machines_train_as_one_does(phantoms: Path, process: Command, tmp_path: Path) -> None:
     """The head learns on frozen batch norm; started by `torchrun`, here twice on one machine."""
     arguments = ("train", str(phantoms), *HEAD, *COMMON)
-    ran = command(*arguments, "--out", str(tmp_path / "run-1"))
+    ran = process(*arguments, "--out", str(tmp_path / "run-1"))
     assert ran.returncode == 0, ran.stderr
     torchrun = (
         *(sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1"),
@@ -75,23 +75,23 @@ def assert_equal_trainings(one: Path, other: Path) -> None:
             assert float(second[name]) == pytest.approx(float(score), abs=1e-4), name
 
 
-def test_a_mistake_ends_all_processes_with_one_code(command: Command, tmp_path: Path) -> None:
+def test_a_mistake_ends_all_processes_with_one_code(process: Command, tmp_path: Path) -> None:
     """The exit code is that of one process, and there is no traceback."""
-    ran = command("train", str(tmp_path / "nowhere"), "--devices", "2")
+    ran = process("train", str(tmp_path / "nowhere"), "--devices", "2")
     assert ran.returncode == 2
     assert "nowhere" in ran.stderr
     assert "Traceback" not in ran.stderr
 
 
-def test_several_machines_need_torchrun(phantoms: Path, command: Command) -> None:
+def test_several_machines_need_torchrun(phantoms: Path, process: Command) -> None:
     """The message names the command."""
-    ran = command("train", str(phantoms), "--devices", "2", "--nodes", "2")
+    ran = process("train", str(phantoms), "--devices", "2", "--nodes", "2")
     assert ran.returncode == 2
     assert "torchrun --nnodes 2 --nproc-per-node 2" in ran.stderr
 
 
-def test_seeds_are_trained_one_after_the_other(phantoms: Path, command: Command) -> None:
+def test_seeds_are_trained_one_after_the_other(phantoms: Path, process: Command) -> None:
     """Both at once are refused."""
-    ran = command("train", str(phantoms), "--devices", "2", "--seeds", "2")
+    ran = process("train", str(phantoms), "--devices", "2", "--seeds", "2")
     assert ran.returncode == 2
     assert "--seeds" in ran.stderr

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 from tumorscope.metrics.scores import SMALLEST, Classes, Counts, Values, confusion_matrix
 
@@ -104,7 +104,7 @@ def interval(
         return None
     error = jackknife_error(np.where(np.isnan(left), value, left))
     effective = weights.sum() ** 2 / (weights**2).sum()
-    reach = float(stats.t.ppf((1 + LEVEL) / 2, max(effective - 1, 1))) * error
+    reach = _t_quantile(max(effective - 1, 1)) * error
     if within == "gap":
         return max(0.0, value - reach), min(1.0, max(0.0, value + reach))
     if within == "positive":
@@ -143,7 +143,7 @@ def wilson(share: float, count: int) -> Interval:
     >>> round(low, 2), round(high, 2)
     (0.79, 0.97)
     """
-    z2 = float(stats.norm.ppf((1 + LEVEL) / 2)) ** 2
+    z2 = float(special.ndtri((1 + LEVEL) / 2)) ** 2
     centre = (share + z2 / (2 * count)) / (1 + z2 / count)
     reach = math.sqrt(z2 * (share * (1 - share) / count + z2 / (4 * count**2))) / (1 + z2 / count)
     return max(0.0, centre - reach), min(1.0, centre + reach)
@@ -162,7 +162,8 @@ def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
     only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
     if only_first + only_second == 0:
         return 1.0
-    return float(stats.binomtest(only_first, only_first + only_second).pvalue)
+    rarer, both = min(only_first, only_second), only_first + only_second
+    return min(1.0, 2 * float(special.bdtr(rarer, both, 0.5)))
 
 
 def paired_gain(
@@ -201,7 +202,7 @@ def paired_gain(
     steps = np.concatenate([_steps(drawn, sums, sizes, gain) for drawn in _resamples(len(sizes))])
     low, high = map(float, np.quantile(steps[~np.isnan(steps)], [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
     if np.isnan(steps).mean() > (1 - LEVEL) / 2:
-        high = float(stats.t.ppf((1 + LEVEL) / 2, len(sizes) - 1))
+        high = _t_quantile(len(sizes) - 1)
         low = -high
     return gain, (max(-1.0, gain - high * error), min(1.0, gain - low * error))
 
@@ -241,5 +242,10 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float, Interval]:
     (0.75, 0.071)
     """
     mean, deviation = float(np.mean(values)), float(np.std(values, ddof=1))
-    reach = float(stats.t.ppf((1 + LEVEL) / 2, len(values) - 1)) * deviation / len(values) ** 0.5
+    reach = _t_quantile(len(values) - 1) * deviation / len(values) ** 0.5
     return mean, deviation, (mean - reach, mean + reach)
+
+
+def _t_quantile(freedom: float) -> float:
+    """Return how many standard errors an interval reaches to each side."""
+    return float(special.stdtrit(freedom, (1 + LEVEL) / 2))

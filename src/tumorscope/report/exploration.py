@@ -20,15 +20,23 @@ from tumorscope.schema.recipe import Recipe
 COLOURED = 8  # grey levels between channels, beyond what JPEG does to a grey image
 KINDS = ("one channel", "three equal channels", "colour")
 SAMPLES = 8
+FIGURES = ("class_distribution", "image_sizes", "grey_or_colour", "training_samples")
 
 
-def write_exploration(folder: Path, store: Store, partition: Partition, recipe: Recipe) -> None:
-    """Write the figures of the data into a run's folder before it is trained."""
-    figures.write_figures(folder / "figures", exploration_figures(store, partition, recipe))
+def write_exploration(
+    folder: Path, store: Store, partition: Partition, recipe: Recipe
+) -> dict[str, bytes]:
+    """Write the figures of the data into a run's folder, and return them by name.
+
+    They are drawn before a model is trained, and read again where they already lie there.
+    """
+    paths = [folder / "figures" / f"{name}.png" for name in FIGURES]
+    if all(path.is_file() for path in paths):
+        return {path.stem: path.read_bytes() for path in paths}
+    return figures.write_figures(folder / "figures", _draw(store, partition, recipe))
 
 
-def exploration_figures(store: Store, partition: Partition, recipe: Recipe) -> dict[str, Figure]:
-    """Return the figures of the data, by name."""
+def _draw(store: Store, partition: Partition, recipe: Recipe) -> dict[str, Figure]:
     classes = store.manifest.classes
     return {
         "class_distribution": figures.class_distribution(

@@ -17,7 +17,7 @@ from tumorscope.evaluation import Evaluation
 from tumorscope.records import Partition
 from tumorscope.report import figures
 from tumorscope.report.evidence import evidence_rows, write_documents
-from tumorscope.report.exploration import exploration_figures
+from tumorscope.report.exploration import write_exploration
 from tumorscope.report.outcome import outcome_figures
 from tumorscope.report.tiles import (
     draw_rows,
@@ -83,13 +83,15 @@ def write_report(
     samples = sample_tiles(store, evaluation.labels, len(results.classes))
     tiles["samples"] = [tile for own in samples for tile in own]
     drawn: dict[str, Figure] = {
-        **exploration_figures(store, partition, made.recipe),
         "curves": figures.curves(made.history, made.kept_epoch),
         "confusion": figures.confusion(np.array(results.all.confusion), results.classes),
         **outcome_figures(results),
         **{name: figures.grid(shown) for name, shown in tiles.items() if shown},
     }
-    pictures = figures.write_figures(folder / "figures", drawn)
+    pictures = {
+        **write_exploration(folder, store, partition, made.recipe),
+        **figures.write_figures(folder / "figures", drawn),
+    }
     page = _template().render(
         made=made,
         recipe=dump_recipe(made.recipe),
