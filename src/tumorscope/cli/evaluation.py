@@ -60,10 +60,10 @@ def evaluate(
         show(results.model_dump_json(indent=2))
         return
     show_results(results)
-    place = Path(run)
+    folder = Path(run)
     if results.split.method == "external" and data is not None:
-        place = place / "external" / Path(data).resolve().stem
-    show(f"\nReport:  {place / 'report.html'}")
+        folder = folder / "external" / Path(data).resolve().stem
+    show(f"\nReport:  {folder / 'report.html'}")
 
 
 def _share(text: str) -> float:
@@ -86,22 +86,22 @@ def review(
     import tumorscope  # noqa: PLC0415
     from tumorscope.support.terminal import show, show_table, terminal_progress  # noqa: PLC0415
 
-    found = tumorscope.review(run=run, progress=terminal_progress(quiet=quiet))
+    reviewed = tumorscope.review(run=run, progress=terminal_progress(quiet=quiet))
     if as_json:
-        show(json.dumps([asdict(row) for row in found.rows], indent=2, ensure_ascii=False))
+        show(json.dumps([asdict(row) for row in reviewed.rows], indent=2, ensure_ascii=False))
         return
     show_table(
         ("", "image", "label", "model says", "quality"),
         [
             (str(n), row.image, row.label, row.suggested, f"{row.quality:.3f}")
-            for n, row in enumerate(found.rows[:REVIEWED], 1)
+            for n, row in enumerate(reviewed.rows[:REVIEWED], 1)
         ],
     )
-    disputed = sum(row.disputed for row in found.rows)
-    show(f"\n{disputed} of {len(found.rows)} labels are disputed.")
-    if not found.out_of_fold:
+    disputed = sum(row.disputed for row in reviewed.rows)
+    show(f"\n{disputed} of {len(reviewed.rows)} labels are disputed.")
+    if not reviewed.out_of_fold:
         show("Test images of one training only: 'tumorscope train --folds 5' judges every image.")
-    show(f"\nAll:      {found.table}\nPicture:  {found.sheet}")
+    show(f"\nAll:      {reviewed.table}\nPicture:  {reviewed.sheet}")
 
 
 @app.command()
@@ -134,9 +134,9 @@ def compare(
         leaks = f"; {run.leaks} test images are not new to it" if run.leaks else ""
         show(f"{number}: {run.recipe} on {run.images} images, {run.run}{leaks}")
     show()
-    place = {run.run: number for number, run in enumerate(made.numbers.runs, 1)}
+    numbers = {run.run: number for number, run in enumerate(made.numbers.runs, 1)}
     for pair in made.numbers.pairs:
-        show(f"{place[pair.second]} against {place[pair.first]}: {_pair_sentence(pair)}")
+        show(f"{numbers[pair.second]} against {numbers[pair.first]}: {_pair_sentence(pair)}")
     show(f"\nCurves:  {made.figure}")
 
 

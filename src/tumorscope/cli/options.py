@@ -33,12 +33,12 @@ def pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:
     Raises:
         UsageError: one has no equals sign.
     """
-    found = {}
+    pairs = {}
     for text in ",".join(given or ()).split(","):
         if not text:
             continue
         name, sign, value = text.partition("=")
         if not sign:
             raise UsageError(f"{option} takes NAME=VALUE, not '{text}'.")
-        found[name.strip()] = value.strip()
-    return found
+        pairs[name.strip()] = value.strip()
+    return pairs

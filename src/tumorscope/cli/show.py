@@ -68,9 +68,9 @@ def show_scores(scores: "ImageScores") -> None:
     show_table(("score", "value", "95 % interval"), rows)
 
 
-def show_folds(found: "Folds") -> None:
+def show_folds(folds: "Folds") -> None:
     """Show pooled scores and those of each fold."""
-    summary = found.summary
+    summary = folds.summary
     show("\n" + fill(summary.summary, 80))
     show(f"\nAll {summary.pooled.n} images, each tested once")
     show_scores(summary.pooled)
@@ -85,8 +85,8 @@ def show_folds(found: "Folds") -> None:
             for n, s in summary.folds.items()
         ],
     )
-    show(f"\nRuns:    {found.folder}")
-    show(f"Labels:  tumorscope review {found.folder}")
+    show(f"\nRuns:    {folds.folder}")
+    show(f"Labels:  tumorscope review {folds.folder}")
 
 
 def show_series(series: "Series") -> None:
@@ -112,26 +112,26 @@ def show_series(series: "Series") -> None:
 def show_export(exported: "Exported") -> None:
     """Show how an export answers beside the original, and where it is."""
     card = exported.card
-    found = card.conversion
-    assert found is not None
+    conversion = card.conversion
+    assert conversion is not None
     show_table(
         ("", "original", card.precision),
         [
-            ("graph, MB", *(f"{n / 1e6:.1f}" for n in (found.bytes_before, found.bytes))),
-            ("images a second", *(f"{n:.0f}" for n in (found.speed_before, found.speed))),
+            ("graph, MB", *(f"{n / 1e6:.1f}" for n in (conversion.bytes_before, conversion.bytes))),
+            ("images a second", *(f"{n:.0f}" for n in (conversion.speed_before, conversion.speed))),
             (
-                f"accuracy on {found.accuracy.n} test images",
-                wording.share(found.accuracy_before),
-                wording.share(found.accuracy),
+                f"accuracy on {conversion.accuracy.n} test images",
+                wording.share(conversion.accuracy_before),
+                wording.share(conversion.accuracy),
             ),
         ],
     )
     show()
     show(
         fill(
-            f"On {found.images} validation images: another class for {found.changed}, largest "
-            f"difference in probability {found.largest:.2g}, accuracy lost "
-            f"{wording.with_interval(found.loss)}.",
+            f"On {conversion.images} validation images: another class for {conversion.changed}, "
+            f"largest difference in probability {conversion.largest:.2g}, accuracy lost "
+            f"{wording.with_interval(conversion.loss)}.",
             80,
         )
     )

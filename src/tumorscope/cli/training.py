@@ -154,8 +154,8 @@ def recipes(
     from tumorscope.support.terminal import show, show_table  # noqa: PLC0415
 
     if name is not None:
-        found = load_recipe(name)
-        show(found.model_dump_json(indent=2) if as_json else recipe_text(name).rstrip())
+        recipe = load_recipe(name)
+        show(recipe.model_dump_json(indent=2) if as_json else recipe_text(name).rstrip())
         return
     found_all = [load_recipe(each) for each in recipe_names()]
     if as_json:

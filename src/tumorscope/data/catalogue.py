@@ -94,10 +94,10 @@ def fetch_set(name: str) -> Path:
                 f"'{name}' cannot be downloaded ({reason[:160]}): connect to a network and set "
                 f"KAGGLE_USERNAME and KAGGLE_KEY if Kaggle asks for them, or {_manual(known)}"
             ) from error
-    found = len(read_manifest(folder).rows)
-    if found != known.images:
+    count = len(read_manifest(folder).rows)
+    if count != known.images:
         raise DataError(
-            f"{folder} holds {found} images and not the {known.images} of '{name}': its source "
+            f"{folder} holds {count} images and not the {known.images} of '{name}': its source "
             "changed it, or files are missing. Look at it with 'tumorscope audit'."
         )
     return folder

@@ -343,10 +343,10 @@ def _load(manifest: Manifest, size: int, folder: Path) -> Store | None:
 
 
 def _open_array(path: Path, count: int, side: int) -> NDArray[np.uint8]:
-    found: NDArray[np.uint8] = np.load(path, mmap_mode="r", allow_pickle=False)
-    if found.dtype != np.uint8 or found.shape != (count, side, side):
+    images: NDArray[np.uint8] = np.load(path, mmap_mode="r", allow_pickle=False)
+    if images.dtype != np.uint8 or images.shape != (count, side, side):
         raise ValueError(f"{path} has another shape")
-    return found
+    return images
 
 
 def batches(count: int, size: int) -> Iterator[NDArray[np.intp]]:

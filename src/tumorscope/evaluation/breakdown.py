@@ -51,7 +51,7 @@ def score_patients(
 
 def count_confused(confusion: NDArray[np.intp], names: Sequence[str]) -> tuple[ConfusedPair, ...]:
     """Return the pairs of classes that are taken for each other, most images first."""
-    found = [
+    pairs = [
         ConfusedPair(
             actual=actual,
             predicted=predicted,
@@ -62,7 +62,7 @@ def count_confused(confusion: NDArray[np.intp], names: Sequence[str]) -> tuple[C
         for j, predicted in enumerate(names)
         if i != j and confusion[i, j]
     ]
-    return tuple(sorted(found, key=lambda pair: -pair.images))
+    return tuple(sorted(pairs, key=lambda pair: -pair.images))
 
 
 def score_subgroups(cases: Cases, columns: Mapping[str, Sequence[str]]) -> tuple[Subgroup, ...]:
@@ -72,7 +72,7 @@ def score_subgroups(cases: Cases, columns: Mapping[str, Sequence[str]]) -> tuple
         cases: the test images.
         columns: the value of each of them, by the column's name.
     """
-    found = []
+    subgroups = []
     for column, values in columns.items():
         shown = _few(values)
         told = np.array(shown)
@@ -80,8 +80,8 @@ def score_subgroups(cases: Cases, columns: Mapping[str, Sequence[str]]) -> tuple
             own = told == value
             score = share_score(cases.right[own], cases.some(own).clusters)
             if len(set(shown)) > 1:
-                found.append(Subgroup(column=column, value=value, accuracy=score))
-    return tuple(found)
+                subgroups.append(Subgroup(column=column, value=value, accuracy=score))
+    return tuple(subgroups)
 
 
 def _few(values: Sequence[str]) -> list[str]:
@@ -128,8 +128,8 @@ def image_columns(
     known = {name for row in store.manifest.rows for name, _ in row.others}
     for name in by:
         if name not in known:
-            found = ", ".join(sorted(known)) or "none beside its own"
-            raise UsageError(f"The manifest has no column '{name}'; its columns: {found}.")
+            others = ", ".join(sorted(known)) or "only its own"
+            raise UsageError(f"The manifest has no column '{name}'; it has these: {others}.")
     columns = {
         "image size (side in pixels)": sizes,
         "file format": [f.format for f in facts],

@@ -17,18 +17,18 @@ from tumorscope.schema.scores import Score
 POINTS = 100  # of the risk-coverage curve
 
 
-def score_calibration(cases: Cases, found: ModelCalibration) -> Calibration:
+def score_calibration(cases: Cases, calibration: ModelCalibration) -> Calibration:
     """Compare probabilities with shares of right answers, without the temperature and with it.
 
     Args:
         cases: the test images; their probabilities are those with the temperature.
-        found: what validation images gave.
+        calibration: what validation images gave.
     """
-    undone = tempered(cases.probabilities, 1 / found.temperature)
+    undone = tempered(cases.probabilities, 1 / calibration.temperature)
     before = Cases(cases.truth, undone, cases.groups)
     return Calibration(
-        temperature=found.temperature,
-        note=found.note,
+        temperature=calibration.temperature,
+        note=calibration.note,
         before=_reliability(before),
         after=_reliability(cases),
     )
@@ -62,21 +62,21 @@ def _reliability(cases: Cases) -> Reliability:
     )
 
 
-def score_sets(cases: Cases, found: ModelCalibration, names: Sequence[str]) -> Sets:
+def score_sets(cases: Cases, calibration: ModelCalibration, names: Sequence[str]) -> Sets:
     """Measure how often conformal sets hold the true class."""
-    sets = label_sets(cases.probabilities, found.thresholds or [None] * len(names))
+    sets = label_sets(cases.probabilities, calibration.thresholds or [None] * len(names))
     holds, sizes = sets[np.arange(len(cases)), cases.truth], sets.sum(axis=1)
     per_class = {}
     for number, name in enumerate(names):
         own = cases.truth == number
-        threshold = found.thresholds[number] if found.thresholds else None
+        threshold = calibration.thresholds[number] if calibration.thresholds else None
         per_class[name] = SetCoverage(
-            calibration=found.images[number] if found.images else 0,
+            calibration=calibration.images[number] if calibration.images else 0,
             threshold=threshold,
             coverage=share_score(holds[own], cases.some(own).clusters),
         )
     return Sets(
-        error_rate=found.error_rate,
+        error_rate=calibration.error_rate,
         coverage=share_score(holds, cases.clusters),
         one_label=share_score(sizes == 1, cases.clusters),
         no_label=share_score(sizes == 0, cases.clusters),

@@ -132,7 +132,7 @@ def evaluate_store(
     scored = {part: _part_scores(labels, answers, partition, part) for part in parts}
     right = int(cases.right.sum())
     ends = wilson(right / len(cases), len(cases))
-    found = Results(
+    results = Results(
         tumorscope=__version__,
         summary=summarize_results(whole, clean, leaks),
         warnings=(
@@ -171,7 +171,7 @@ def evaluate_store(
         if options.robustness
         else None,
     )
-    return Evaluation(labels, answers, found)
+    return Evaluation(labels, answers, results)
 
 
 def _predict(

@@ -109,13 +109,14 @@ class MappedModel:
         return mapped
 
 
-def _mapped_calibration(found: ModelCalibration, mapping: ClassMap) -> ModelCalibration:
+def _mapped_calibration(calibration: ModelCalibration, mapping: ClassMap) -> ModelCalibration:
     """Return thresholds in the order of the mapping; none where classes were put together."""
     if len(set(mapping.columns)) < len(mapping.columns):
         return ModelCalibration(note="Not applicable: classes were put together.")
-    order = [mapping.columns.index(place) for place in range(len(mapping.names))]
+    order = [mapping.columns.index(n) for n in range(len(mapping.names))]
+    thresholds, images = calibration.thresholds, calibration.images
     update = {
-        "thresholds": tuple(found.thresholds[n] for n in order) if found.thresholds else (),
-        "images": tuple(found.images[n] for n in order) if found.images else (),
+        "thresholds": tuple(thresholds[n] for n in order) if thresholds else (),
+        "images": tuple(images[n] for n in order) if images else (),
     }
-    return found.model_copy(update=update)
+    return calibration.model_copy(update=update)

@@ -28,7 +28,7 @@ def measure_robustness(
         cases: their truth and groups.
         progress: where to report.
     """
-    found = []
+    curves = []
     steps = sum(len(change.strengths) for change in CHANGES)
     with progress.task("changing images", steps * len(rows)) as task:
         for change in CHANGES:
@@ -41,7 +41,7 @@ def measure_robustness(
                     right[numbers] = answers == cases.truth[numbers]
                     task.advance(len(numbers))
                 scores.append(share_score(right, cases.clusters))
-            found.append(
+            curves.append(
                 RobustnessCurve(
                     change=change.name,
                     strengths=change.strengths,
@@ -49,4 +49,4 @@ def measure_robustness(
                     accuracy=tuple(scores),
                 )
             )
-    return tuple(found)
+    return tuple(curves)

@@ -197,12 +197,12 @@ def _per_class(
         """Return a class's score from the confusion matrices."""
         return float(score(cases.confusion)[number]), score(cases.left_out)[:, number]
 
-    found = {}
+    scores = {}
     for number, name in enumerate(names):
         own, answered = cases.truth == number, cases.predicted == number
         sides = np.where(own, 1 / max(own.sum(), 1), 1 / max((~own).sum(), 1))
         stated = prevalence is not None
-        found[name] = ClassScores(
+        scores[name] = ClassScores(
             canonical=canonical(name),
             support=int(own_counts[number]),
             prevalence=_prevalence(prevalence, number, own),
@@ -218,7 +218,7 @@ def _per_class(
             auroc=scored(rankings[number].auroc, sides),
             average_precision=scored(rankings[number].average_precision, sides),
         )
-    return found
+    return scores
 
 
 def _prevalence(

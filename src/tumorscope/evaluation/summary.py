@@ -67,35 +67,35 @@ def weaknesses(whole: Scores, cases: Cases, *, leaks: int, patients_known: float
         leaks: how many are not new to the model.
         patients_known: the share of them whose patient is known.
     """
-    found = []
+    sentences = []
     if leaks:
-        found.append(
+        sentences.append(
             f"{leaks} of {whole.n} test images are not new to the model: a copy of them, or "
             "another slice of their patient, was in training or validation."
         )
     missing = [name for name, scores in whole.per_class.items() if not scores.support]
     if missing:
-        found.append(
+        sentences.append(
             f"No test image is of {' or '.join(missing)}: its scores are not applicable, and means "
             "over classes leave it out."
         )
     if whole.groups == 1:
-        found.append("All test images belong together, so that no interval can be given.")
+        sentences.append("All test images belong together, so that no interval can be given.")
     elif whole.groups < FEW_GROUPS:
-        found.append(f"{whole.groups} groups are few: the intervals are rough.")
+        sentences.append(f"{whole.groups} groups are few: the intervals are rough.")
     wrong = np.unique(cases.clusters.numbers[~cases.right])
     if whole.groups > 1 and len(wrong) < FEW_WRONG:
-        found.append(
+        sentences.append(
             f"Mistakes are in {len(wrong)} of {whole.groups} groups: where so few differ, 95 % "
             "intervals are known to cover the truth less often than 95 times in 100."
         )
     if patients_known < 1:
         known = "no test image" if patients_known == 0 else f"{patients_known:.0%} of test images"
-        found.append(
+        sentences.append(
             f"The patient is known for {known}: other slices of one patient count as independent, "
             "which makes intervals too short, and may be on both sides of the split."
         )
-    return found
+    return sentences
 
 
 def explanations(judged: Scores, validation: Score | None, doubtful: int) -> list[str]:
@@ -106,7 +106,7 @@ def explanations(judged: Scores, validation: Score | None, doubtful: int) -> lis
         validation: accuracy on validation images, where there are any.
         doubtful: test images that a known set has under another class.
     """
-    found = []
+    sentences = []
     accuracy = judged.accuracy
     if (
         validation is not None
@@ -114,7 +114,7 @@ def explanations(judged: Scores, validation: Score | None, doubtful: int) -> lis
         and accuracy.high is not None
         and validation.low > accuracy.high
     ):
-        found.append(
+        sentences.append(
             "The test part is not like the training part: the model is right on "
             f"{with_interval(validation)} of the validation images, which were cut from the "
             f"training part by group, and on {with_interval(accuracy)} of these test images. "
@@ -124,14 +124,14 @@ def explanations(judged: Scores, validation: Score | None, doubtful: int) -> lis
     for name, scores in judged.per_class.items():
         reach = scores.sensitivity.high
         if mean is not None and reach is not None and reach < mean:
-            found.append(
+            sentences.append(
                 f"{name} is recognised least: {with_interval(scores.sensitivity)} of its "
                 f"{scores.support} test images."
             )
     if doubtful:
         what = "test image is" if doubtful == 1 else "test images are"
-        found.append(
+        sentences.append(
             f"{doubtful} {what} known from a public set under another class than here, so the "
             "label may be wrong: 'tumorscope audit' lists them."
         )
-    return found
+    return sentences

@@ -152,7 +152,7 @@ def _renamed_inputs(model: ModelProto, names: tuple[str, ...], mark: str) -> Mod
         if value.name in names:
             value.name = mark + value.name
     for node in model.graph.node:
-        for place, name in enumerate(node.input):
+        for number, name in enumerate(node.input):
             if name in names:
-                node.input[place] = mark + name
+                node.input[number] = mark + name
     return model

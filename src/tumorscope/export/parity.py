@@ -38,48 +38,48 @@ class Agreement:
     changed_clear: int
 
 
-def agreement(expected: Probabilities, found: Probabilities, clear: float = CLEAR) -> Agreement:
+def agreement(expected: Probabilities, answers: Probabilities, clear: float = CLEAR) -> Agreement:
     """Compare answers to the same images.
 
     Args:
         expected: probabilities of the original, shape (n, classes).
-        found: those of the other.
+        answers: those of the other.
         clear: the distance between the two best classes from which on a change counts as clear.
     """
     best = np.sort(expected, axis=1)
-    changed = found.argmax(axis=1) != expected.argmax(axis=1)
+    changed = answers.argmax(axis=1) != expected.argmax(axis=1)
     return Agreement(
         images=len(expected),
-        largest=float(np.abs(found - expected).max(initial=0.0)),
+        largest=float(np.abs(answers - expected).max(initial=0.0)),
         changed=int(changed.sum()),
         changed_clear=int((changed & (best[:, -1] - best[:, -2] > clear)).sum()),
     )
 
 
-def check_single(name: str, found: Agreement) -> None:
+def check_single(name: str, agreed: Agreement) -> None:
     """Refuse a graph in single precision that answers otherwise.
 
     Raises:
         ExportError: a probability differs by more than 1e-4, or a class that was no tie.
     """
-    if not found.largest <= TOLERANCE or found.changed_clear:
+    if not agreed.largest <= TOLERANCE or agreed.changed_clear:
         raise ExportError(
-            f"The {name} graph differs from the model by {found.largest:.2g} in probability on "
-            f"{found.images} images; {TOLERANCE:g} is allowed, so it was not kept. Please report "
+            f"The {name} graph differs from the model by {agreed.largest:.2g} in probability on "
+            f"{agreed.images} images; {TOLERANCE:g} is allowed, so it was not kept. Please report "
             "this with the recipe."
         )
 
 
-def check_half(name: str, found: Agreement) -> None:
+def check_half(name: str, agreed: Agreement) -> None:
     """Refuse a graph in half precision that changes a class which was not nearly a tie.
 
     Raises:
         ExportError: it does.
     """
-    if found.changed_clear:
+    if agreed.changed_clear:
         raise ExportError(
-            f"The {name} graph in half precision changes the class of {found.changed_clear} of "
-            f"{found.images} images whose two best classes were more than {CLEAR:g} apart, so it "
+            f"The {name} graph in half precision changes the class of {agreed.changed_clear} of "
+            f"{agreed.images} images whose two best classes were more than {CLEAR:g} apart, so it "
             "was not kept: use --precision fp32."
         )
 

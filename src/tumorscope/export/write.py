@@ -130,12 +130,12 @@ def run_model(model: Classifier, store: Store, rows: NDArray[np.intp]) -> ModelO
         return (chances, *gaze(pixels), embedding)
 
     with torch.inference_mode():
-        found = [tuple(part[:0] for part in parts(torch.zeros(1, size, size)))]
-        found += [
+        outputs = [tuple(part[:0] for part in parts(torch.zeros(1, size, size)))]
+        outputs += [
             parts(torch.from_numpy(store.pixels(rows[numbers])).float())
             for numbers in batches(len(rows), BATCH)
         ]
-    chances, *views = (torch.cat(values).numpy() for values in zip(*found, strict=True))
+    chances, *views = (torch.cat(values).numpy() for values in zip(*outputs, strict=True))
     return ModelOutputs(chances, Views(*views))
 
 
@@ -184,8 +184,8 @@ def checked_onnx(deployed: DeployedModel, examples: NDArray[np.uint8]) -> ModelP
     with torch.inference_mode():
         expected = deployed(torch.from_numpy(slices))[0].numpy()
     graph = make_graph(deployed).whole()
-    found = open_onnx(graph)(slices)[0]
-    check_single("ONNX", agreement(expected, found, 2 * TOLERANCE))
+    answers = open_onnx(graph)(slices)[0]
+    check_single("ONNX", agreement(expected, answers, 2 * TOLERANCE))
     return graph
 
 
@@ -199,8 +199,8 @@ def check_resize(graph: ModelProto, store: Store, rows: NDArray[np.intp]) -> Non
     for row in rows:
         own = read_image(store.manifest.root / store.manifest.rows[row].image).pixels
         small = resize(own, store.size)
-        found, expected = (answer(p[None].astype(np.float32))[0] for p in (own, small))
-        check_single("ONNX", agreement(expected, found, 2 * TOLERANCE))
+        answers, expected = (answer(p[None].astype(np.float32))[0] for p in (own, small))
+        check_single("ONNX", agreement(expected, answers, 2 * TOLERANCE))
 
 
 def _origin(recipe: Recipe) -> str | None:

@@ -148,8 +148,8 @@ def near_pairs(thumbnails: Thumbnails) -> list[NearCopy]:
     prints = fingerprints(thumbnails)
     index = _index(prints)
     searches = [(turn, 0.0) for turn in range(8)] + [(0, margin) for margin in MARGINS]
-    found = [_search(index, thumbnails, prints, turn, margin) for turn, margin in searches]
-    best = _best_of_each(np.concatenate(found))
+    candidates = [_search(index, thumbnails, prints, turn, margin) for turn, margin in searches]
+    best = _best_of_each(np.concatenate(candidates))
     sure, unsure = best[best["similarity"] >= NEAR], best[best["similarity"] < NEAR]
     refined = [
         _refine(thumbnails, prints, unsure[start : start + CHUNK])
@@ -192,20 +192,20 @@ def _search(
 ) -> Candidates:
     """Return the pairs that correlate well enough for a closer look once turned or cropped."""
     queries = turned(prints, turn) if margin == 0 else fingerprints(thumbnails, margin)
-    found = [np.empty(0, CANDIDATE_TYPE)]
+    chunks = [np.empty(0, CANDIDATE_TYPE)]
     for start in range(0, len(queries), CHUNK):
         chunk = queries[start : start + CHUNK]
         close, rows = index.search(np.ascontiguousarray(_unit(chunk[:, :SEARCHED])), NEIGHBOURS)
         numbers = np.arange(start, start + len(chunk))[:, None]
-        first, place = np.nonzero((rows >= 0) & (rows != numbers) & (close > CANDIDATE))
-        second = rows[first, place]
+        first, column = np.nonzero((rows >= 0) & (rows != numbers) & (close > CANDIDATE))
+        second = rows[first, column]
         similarity = np.einsum("ij,ij->i", chunk[first], prints[second])
         good = similarity >= CANDIDATE
         some = np.empty(int(good.sum()), CANDIDATE_TYPE)
         some["first"], some["second"] = first[good] + start, second[good]
         some["similarity"], some["turn"], some["margin"] = similarity[good], turn, margin
-        found.append(some)
-    return np.concatenate(found)
+        chunks.append(some)
+    return np.concatenate(chunks)
 
 
 def _refine(thumbnails: Thumbnails, prints: Prints, pairs: Candidates) -> Candidates:
@@ -217,9 +217,9 @@ def _refine(thumbnails: Thumbnails, prints: Prints, pairs: Candidates) -> Candid
     def compare(sources: Thumbnails, rows: NDArray[np.intp], cropped: float) -> None:
         """Compare the cropped sources of some pairs with their targets and keep what is better."""
         own = _turned_each(fingerprints(sources, cropped), turns[rows])
-        found = np.einsum("ij,ij->i", own, prints[second[rows]])
-        better = found > best[rows]
-        best[rows[better]] = found[better]
+        similarity = np.einsum("ij,ij->i", own, prints[second[rows]])
+        better = similarity > best[rows]
+        best[rows[better]] = similarity[better]
         margin[rows[better]] = cropped
 
     coarse = margin.copy()

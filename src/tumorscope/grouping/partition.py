@@ -41,11 +41,11 @@ def make_partition(
     refuse_too_few(rows)
     names = tuple(f"g{group}" for group in groups)
     if mode == "redraw":
-        found = _redrawn(rows, names, seed, validation_share, test_share)
+        partition = _redrawn(rows, names, seed, validation_share, test_share)
     else:
-        found = _published(rows, names, seed, validation_share, keep_clean=mode == "keep-test")
-    _refuse_empty(rows, found)
-    return found
+        partition = _published(rows, names, seed, validation_share, keep_clean=mode == "keep-test")
+    _refuse_empty(rows, partition)
+    return partition
 
 
 def make_folds(
@@ -89,9 +89,9 @@ def fold_partition(
     test = [fold == test_fold for fold in folds]
     parts = _cut_validation(rows, names, test, seed, validation_share)
     note = f"Fold {test_fold} of {len(known)} is the test part; validation was cut by group."
-    found = Partition(tuple(parts), names, "fold", note)
-    _refuse_empty(rows, found)
-    return found
+    partition = Partition(tuple(parts), names, "fold", note)
+    _refuse_empty(rows, partition)
+    return partition
 
 
 def refuse_too_few(rows: Sequence[Row]) -> None:
@@ -256,10 +256,10 @@ def _refuse_rare(members: Mapping[str, Counter[str]], parts: int, names: str) ->
         )
 
 
-def _refuse_empty(rows: Sequence[Row], found: Partition) -> None:
+def _refuse_empty(rows: Sequence[Row], partition: Partition) -> None:
     """Refuse a partition in which a part is empty or training misses a class."""
     present: dict[Part, set[str]] = {part: set() for part in (*PARTS, "out")}
-    for row, part in zip(rows, found.parts, strict=True):
+    for row, part in zip(rows, partition.parts, strict=True):
         present[part].add(row.label)
     for part in PARTS:
         if not present[part]:
@@ -287,8 +287,10 @@ def balance(labels: Sequence[str], parts: Sequence[Key]) -> float:
 
 
 def class_counts(
-    rows: Sequence[Row], found: Partition, classes: Sequence[str]
+    rows: Sequence[Row], partition: Partition, classes: Sequence[str]
 ) -> dict[Part, NDArray[np.intp]]:
     """Count the images of each class in each part, int, shape (classes,)."""
     numbers = np.array([classes.index(row.label) for row in rows], dtype=np.intp)
-    return {part: np.bincount(numbers[found.where(part)], minlength=len(classes)) for part in PARTS}
+    return {
+        part: np.bincount(numbers[partition.where(part)], minlength=len(classes)) for part in PARTS
+    }

@@ -72,10 +72,10 @@ class Survey:
     def near(self) -> list[NearCopy]:
         """Pairs of near copies among images whose pixels differ."""
         first = np.sort(np.unique(self.same_pixels, return_index=True)[1])
-        found = near_pairs(self.store.thumbnails[first])
+        pairs = near_pairs(self.store.thumbnails[first])
         return [
             NearCopy(int(first[p.first]), int(first[p.second]), p.similarity, p.turn, p.margin)
-            for p in found
+            for p in pairs
         ]
 
     @cached_property
@@ -146,9 +146,9 @@ class Survey:
         links = []
         for members in series.values():
             members.sort()
-            for (place, first), (other, second) in pairwise(members):
+            for (position, first), (other, second) in pairwise(members):
                 if (
-                    other == place + 1
+                    other == position + 1
                     and self.prints[first] @ self.prints[second] > SERIES_LIKENESS
                 ):
                     links.append((first, second))

@@ -175,5 +175,5 @@ def _refuse_size(path: Path, name: str, size: int) -> None:
 
 def _first_problem(error: ValidationError) -> str:
     first = error.errors()[0]
-    place = ".".join(str(step) for step in first["loc"]) or "the file"
-    return f" ({place}: {first['msg']})"
+    field = ".".join(str(step) for step in first["loc"]) or "the file"
+    return f" ({field}: {first['msg']})"

@@ -32,5 +32,5 @@ def list_inputs(inputs: Iterable[str], listing: IO[str] | None = None) -> Iterat
 
 
 def _matching(pattern: str) -> Iterator[str]:
-    found = sorted(path for path in glob.iglob(pattern, recursive=True) if Path(path).is_file())  # noqa: PTH207 (pathlib's cannot take an absolute pattern)
-    yield from found or [pattern]
+    matches = sorted(path for path in glob.iglob(pattern, recursive=True) if Path(path).is_file())  # noqa: PTH207 (pathlib's cannot take an absolute pattern)
+    yield from matches or [pattern]

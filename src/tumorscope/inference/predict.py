@@ -143,25 +143,25 @@ class Predictor:
         size = self.card.preprocessing.image_size
         errors: dict[int, str] = {}
         pixels: list[NDArray[np.uint8]] = []
-        for place, picture in enumerate(pictures):
+        for position, picture in enumerate(pictures):
             try:
                 pixels.append(resize(_pixels(picture), size))
             except UnreadableImage as error:
-                errors[place] = str(error)
+                errors[position] = str(error)
         images = np.array(pixels, np.uint8).reshape(-1, size, size)
         answers = _answers(engine, images, self.card)
         seconds = (time.perf_counter() - started) / len(pictures)
         numbers = iter(range(len(pixels)))
-        found = []
-        for place, picture in enumerate(pictures):
+        predictions = []
+        for position, picture in enumerate(pictures):
             name = _name(picture)
-            if place in errors:
-                found.append(Prediction(name, error=errors[place], seconds=seconds))
+            if position in errors:
+                predictions.append(Prediction(name, error=errors[position], seconds=seconds))
             else:
                 number = next(numbers)
                 made = self._prediction(name, images[number], answers, number, seconds)
-                found.append(made)
-        return found
+                predictions.append(made)
+        return predictions
 
     def _prediction(
         self, name: str, pixels: NDArray[np.uint8], answers: Answers, number: int, seconds: float
@@ -197,12 +197,12 @@ class Predictor:
 
 
 def _answers(engine: Engine, pixels: NDArray[np.uint8], card: Card) -> Answers:
-    found = [
+    chunks = [
         engine(pixels[start : start + AT_ONCE].astype(np.float32))
         for start in range(0, len(pixels), AT_ONCE)
     ]
     empty = ((0, len(card.classes)), (0, card.embedding), (0,))
-    parts = zip((np.empty(shape, np.float32) for shape in empty), *found, strict=True)
+    parts = zip((np.empty(shape, np.float32) for shape in empty), *chunks, strict=True)
     return Answers(*map(np.concatenate, parts))
 
 

@@ -35,12 +35,12 @@ def run_on_ray(
     A worker that dies is started again, and what it had in hand is answered again.
     """
     listed = {str(part.path.resolve()): part for part in parts}
-    missing = [place for place, part in listed.items() if not part.path.is_file()]
-    yield from (part for place, part in listed.items() if place not in set(missing))
+    missing = [path for path, part in listed.items() if not part.path.is_file()]
+    yield from (part for path, part in listed.items() if path not in set(missing))
     if not missing:
         return
     _join_cluster()
-    rows = [{"path": place, "inputs": list(listed[place].inputs)} for place in missing]
+    rows = [{"path": path, "inputs": list(listed[path].inputs)} for path in missing]
     most = workers or max(1, int(_resources().get("CPU", 1)))
     answered = ray.data.from_items(rows, override_num_blocks=len(rows)).map(
         Worker,  # type: ignore[arg-type]  # a class is allowed, and made once a worker
@@ -53,8 +53,8 @@ def run_on_ray(
 
 
 def _resources() -> dict[str, float]:
-    found: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    return found
+    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    return resources
 
 
 def _join_cluster() -> None:

@@ -51,9 +51,9 @@ def fit_temperature(truth: Classes, probabilities: Probabilities) -> tuple[float
         return float(log_losses(truth, tempered(probabilities, float(np.exp(exponent)))).mean())
 
     ends = (-np.log(WARMEST), np.log(WARMEST))
-    found = optimize.minimize_scalar(loss, bounds=ends, method="bounded")
+    fitted = optimize.minimize_scalar(loss, bounds=ends, method="bounded")
     note = f"Fitted on {len(truth)} validation images, which hold {wrong} mistakes."
-    return float(np.exp(found.x)), note
+    return float(np.exp(fitted.x)), note
 
 
 @dataclass(frozen=True)
@@ -127,11 +127,11 @@ def calibration_gaps(confidence: Values, right: NDArray[np.bool_], clusters: Clu
     return Gaps(members, means, shares, counts, means - shares, errors)
 
 
-def gaps_of(found: Gaps, confidence: Values, right: NDArray[np.bool_], weights: Values) -> Values:
+def gaps_of(gaps: Gaps, confidence: Values, right: NDArray[np.bool_], weights: Values) -> Values:
     """Return the gaps of weighted images in bins that stay as they are, 0 in an empty one."""
-    bins = len(found.counts)
-    sums = np.bincount(found.members, weights * (confidence - right), bins)
-    return np.asarray(sums / np.maximum(np.bincount(found.members, weights, bins), TINY))
+    bins = len(gaps.counts)
+    sums = np.bincount(gaps.members, weights * (confidence - right), bins)
+    return np.asarray(sums / np.maximum(np.bincount(gaps.members, weights, bins), TINY))
 
 
 def weighted_mean(values: Values, counts: NDArray[np.intp]) -> float:

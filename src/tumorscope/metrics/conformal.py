@@ -37,12 +37,12 @@ def class_thresholds(
     >>> class_thresholds(np.array([0, 0, 0]), np.array([[0.9, 0.1], [0.6, 0.4], [0.7, 0.3]]), 0.25)
     (0.6, None)
     """
-    found: list[float | None] = []
+    thresholds: list[float | None] = []
     for number in range(probabilities.shape[1]):
         own = np.sort(probabilities[truth == number, number])[::-1]
         rank = math.ceil((len(own) + 1) * (1 - error_rate) - 1e-9)
-        found.append(float(own[rank - 1]) if 0 < rank <= len(own) else None)
-    return tuple(found)
+        thresholds.append(float(own[rank - 1]) if 0 < rank <= len(own) else None)
+    return tuple(thresholds)
 
 
 def label_sets(

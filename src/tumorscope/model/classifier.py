@@ -151,13 +151,13 @@ def _from_last_block(trunk: nn.Module) -> list[nn.Module]:
 def _behind(trunk: nn.Module, name: str) -> list[nn.Module]:
     """Return the modules that come after one, in it, and after those that hold it."""
     *above, last = name.split(".")
-    found: list[nn.Module] = []
+    modules: list[nn.Module] = []
     while True:
         children = list(trunk.get_submodule(".".join(above)).named_children())
-        place = [child for child, _ in children].index(last)
-        found += [module for _, module in children[place + 1 :]]
+        position = [child for child, _ in children].index(last)
+        modules += [module for _, module in children[position + 1 :]]
         if not above:
-            return found
+            return modules
         last = above.pop()
 
 

@@ -125,12 +125,12 @@ class GateViews(nn.Module):
         own = pixels[:, ::2, ::2][:, : self.pairs, : self.pairs]
         right = (pixels[:, ::2, 1::2][:, : self.pairs] - own).abs()
         below = (pixels[:, 1::2, ::2][:, :, : self.pairs] - own).abs()
-        found = [
+        histograms = [
             shares(own.flatten(1), self.level_steps),
             shares(right.flatten(1), self.neighbour_steps),
             shares(below.flatten(1), self.neighbour_steps),
         ]
-        return small.flatten(1), torch.cat(found, dim=1).sqrt()
+        return small.flatten(1), torch.cat(histograms, dim=1).sqrt()
 
 
 def shares(values: Tensor, steps: Tensor) -> Tensor:

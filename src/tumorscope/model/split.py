@@ -24,8 +24,8 @@ class Halves:
 
     def back(self, outputs: Tensor) -> Tensor:
         """Return what the whole trunk gives, from the outputs of the front."""
-        found: Tensor = self._rest(outputs)
-        return found
+        logits: Tensor = self._rest(outputs)
+        return logits
 
     def logits(self, outputs: Tensor) -> Tensor:
         """Return logits, float, shape (n, classes), from the outputs of the front."""
@@ -82,9 +82,9 @@ def _same(model: Classifier, halves: Halves, side: int) -> bool:
     try:
         with torch.inference_mode():
             expected = model(noise)
-            found = halves.logits(halves.front(noise))
+            answers = halves.logits(halves.front(noise))
     except (RuntimeError, TypeError, ValueError):
         return False
     finally:
         model.train(was_training)
-    return found.shape == expected.shape and bool((found - expected).abs().max() < TOLERANCE)
+    return answers.shape == expected.shape and bool((answers - expected).abs().max() < TOLERANCE)

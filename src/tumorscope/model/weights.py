@@ -31,25 +31,25 @@ def load_weights(trunk: nn.Module, path: Path, classifier: str | Sequence[str]) 
         RecipeError: the file cannot be read or does not fit; the message names layers.
     """
     last = (classifier,) if isinstance(classifier, str) else tuple(classifier)
-    found = _of_trunk(read_weights(path), last)
+    weights = _of_trunk(read_weights(path), last)
     expected = trunk.state_dict()
     counters = {name for name in expected if name.endswith("num_batches_tracked")}
     problems = [
-        _some("missing in the file", sorted(expected.keys() - found.keys() - counters)),
-        _some("not in the backbone", sorted(found.keys() - expected.keys())),
+        _some("missing in the file", sorted(expected.keys() - weights.keys() - counters)),
+        _some("not in the backbone", sorted(weights.keys() - expected.keys())),
         _some(
             "of another shape",
             [
-                f"{name} {tuple(found[name].shape)} for {tuple(value.shape)}"
+                f"{name} {tuple(weights[name].shape)} for {tuple(value.shape)}"
                 for name, value in expected.items()
-                if name in found and found[name].shape != value.shape
+                if name in weights and weights[name].shape != value.shape
             ],
         ),
     ]
     if any(problems):
         differing = "; ".join(problem for problem in problems if problem)
         raise RecipeError(f"The weights {path} do not fit the backbone: {differing}.")
-    trunk.load_state_dict(found, strict=False)  # only counters of batches may be missing
+    trunk.load_state_dict(weights, strict=False)  # only counters of batches may be missing
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

@@ -37,9 +37,9 @@ def class_distribution(counts: Mapping[Part, NDArray[np.intp]], classes: Sequenc
     """Bars of the images of each class in each part, with their counts."""
     table = pd.DataFrame(
         [
-            {"class": name, "part": part, "images": int(numbers[place])}
+            {"class": name, "part": part, "images": int(numbers[number])}
             for part, numbers in counts.items()
-            for place, name in enumerate(classes)
+            for number, name in enumerate(classes)
         ]
     )
     with mpl.rc_context(STYLE):

@@ -18,16 +18,16 @@ MODEL, CONTROL = PALETTE[0], PALETTE[1]
 
 def outcome_figures(results: Results) -> dict[str, Figure]:
     """Return the figures of an evaluation, by name."""
-    found = {
+    drawn = {
         "against_controls": against_controls(results),
         "reliability": reliability(results.calibration),
         "risk_coverage": risk_coverage(results.selection),
     }
     if results.subgroups:
-        found["subgroups"] = subgroups(results.subgroups, results.all.accuracy)
+        drawn["subgroups"] = subgroups(results.subgroups, results.all.accuracy)
     if results.robustness:
-        found["robustness"] = robustness(results.robustness, results.all.accuracy)
-    return found
+        drawn["robustness"] = robustness(results.robustness, results.all.accuracy)
+    return drawn
 
 
 def against_controls(results: Results) -> Figure:
@@ -54,16 +54,16 @@ def against_controls(results: Results) -> Figure:
 
 def _dots(axes: Axes, rows: Sequence[tuple[str, Score]], colours: Sequence[object]) -> None:
     """Draw scores as dots with their intervals and values, the first on top."""
-    for place, ((_, score), colour) in enumerate(zip(rows, colours, strict=True)):
+    for height, ((_, score), colour) in enumerate(zip(rows, colours, strict=True)):
         if score.value is None:
             continue
         if score.low is not None and score.high is not None:
-            axes.plot([score.low, score.high], [place, place], color=colour, lw=2.5)
-        axes.plot(score.value, place, "o", color=colour, ms=7)
+            axes.plot([score.low, score.high], [height, height], color=colour, lw=2.5)
+        axes.plot(score.value, height, "o", color=colour, ms=7)
         end = max(score.value, score.high or 0)
         axes.annotate(
             f"{score.value:.1%}",
-            (end, place),
+            (end, height),
             (6, 0),
             textcoords="offset points",
             va="center",
@@ -79,16 +79,16 @@ def reliability(calibration: Calibration) -> Figure:
         figure = empty_figure(8, 3.9)
         panels = figure.subplots(1, 2, sharey=True)
         pairs = (("before", calibration.before), ("after", calibration.after))
-        for axes, (name, found) in zip(panels, pairs, strict=True):
+        for axes, (name, reliability) in zip(panels, pairs, strict=True):
             axes.plot([0, 1], [0, 1], ":", color="0.35", lw=1.5)
             axes.plot(
-                [b.confidence for b in found.bins],
-                [b.accuracy for b in found.bins],
+                [b.confidence for b in reliability.bins],
+                [b.accuracy for b in reliability.bins],
                 "o-",
                 color=MODEL,
                 ms=6,
             )
-            error = found.expected_error.value
+            error = reliability.expected_error.value
             label = "" if error is None else f": error {error:.3f}"
             axes.set_title(f"{name} the temperature{label}", fontsize=11, loc="left")
             axes.set(xlabel="confidence", xlim=(0, 1.02), ylim=(0, 1.02), aspect="equal")
@@ -112,17 +112,17 @@ def risk_coverage(selection: Selection) -> Figure:
     return figure
 
 
-def subgroups(found: Sequence[Subgroup], whole: Score) -> Figure:
+def subgroups(groups: Sequence[Subgroup], whole: Score) -> Figure:
     """Accuracy on images that share a value, with intervals; a line at that of all."""
-    columns = list(dict.fromkeys(group.column for group in found))
-    counts = [sum(group.column == column for group in found) for column in columns]
+    columns = list(dict.fromkeys(group.column for group in groups))
+    counts = [sum(group.column == column for group in groups) for column in columns]
     with mpl.rc_context(STYLE):
         figure = empty_figure(8, 0.9 + sum(0.38 * count + 0.55 for count in counts))
         panels = figure.subplots(
             len(columns), 1, sharex=True, squeeze=False, height_ratios=[n + 0.6 for n in counts]
         ).ravel()
         for axes, column in zip(panels, columns, strict=True):
-            own = [group for group in found if group.column == column]
+            own = [group for group in groups if group.column == column]
             rows = [(f"{g.value} ({g.accuracy.n})", g.accuracy) for g in own]
             _dots(axes, rows, [MODEL] * len(rows))
             axes.set_title(column, loc="left", fontsize=11)
@@ -134,12 +134,12 @@ def subgroups(found: Sequence[Subgroup], whole: Score) -> Figure:
     return figure
 
 
-def robustness(found: Sequence[RobustnessCurve], whole: Score) -> Figure:
+def robustness(curves: Sequence[RobustnessCurve], whole: Score) -> Figure:
     """Accuracy under each change at five strengths, with intervals; a line at that without."""
     with mpl.rc_context(STYLE):
         figure = empty_figure(10, 5)
         panels = figure.subplots(2, 4, sharey=True).ravel()
-        for axes, strained in zip(panels, found, strict=True):
+        for axes, strained in zip(panels, curves, strict=True):
             values = np.array([np.nan if s.value is None else s.value for s in strained.accuracy])
             pairs = list(zip(values, strained.accuracy, strict=True))
             low = [v if s.low is None else s.low for v, s in pairs]

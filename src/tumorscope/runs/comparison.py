@@ -46,16 +46,16 @@ def compare_runs(folders: Sequence[Path]) -> Comparison:
 
 
 def _compared(folder: Path) -> ComparedRun:
-    found = read_results(folder)
+    results = read_results(folder)
     return ComparedRun(
         run=str(folder),
         recipe=load_recipe(folder / RECIPE).name,
-        images=found.images.test,
-        leaks=found.leaks,
-        accuracy=found.all.accuracy,
-        balanced_accuracy=found.all.balanced_accuracy,
-        macro_f1=found.all.macro_f1,
-        majority=found.all.controls.majority,
+        images=results.images.test,
+        leaks=results.leaks,
+        accuracy=results.all.accuracy,
+        balanced_accuracy=results.all.balanced_accuracy,
+        macro_f1=results.all.macro_f1,
+        majority=results.all.controls.majority,
     )
 
 
@@ -92,5 +92,5 @@ def _pair(first: Path, second: Path, one: RunAnswers, other: RunAnswers) -> RunP
     b = np.array([other.right[image] for image in shared])
     gain, ends = paired_gain(a, b, [one.group[image] for image in shared])
     low, high = ends or (None, None)
-    found = {"gain": gain, "low": low, "high": high, "p_value": mcnemar(a, b)}
-    return pair.model_copy(update=found)
+    scores = {"gain": gain, "low": low, "high": high, "p_value": mcnemar(a, b)}
+    return pair.model_copy(update=scores)

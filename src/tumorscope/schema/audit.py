@@ -95,9 +95,9 @@ class Audit(Strict):
 
     def worst(self) -> Severity | None:
         """Return the highest severity among what was found."""
-        found = {finding.severity for finding in self.findings if finding.status == "found"}
+        severities = {finding.severity for finding in self.findings if finding.status == "found"}
         levels: Sequence[Severity] = ("error", "warning", "note")
-        return next((level for level in levels if level in found), None)
+        return next((level for level in levels if level in severities), None)
 
     @property
     def headline(self) -> list[tuple[str, str]]:

@@ -247,8 +247,8 @@ def _read(name: str | Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"The recipe file {name} cannot be read: {error}.") from error
     except yaml.YAMLError as error:
-        place = str(getattr(error, "problem_mark", "")).strip()
-        raise RecipeError(f"The recipe file {name} is no valid YAML {place}.") from error
+        position = str(getattr(error, "problem_mark", "")).strip()
+        raise RecipeError(f"The recipe file {name} is no valid YAML {position}.") from error
     if not isinstance(content, dict):
         raise RecipeError(f"The recipe file {name} holds no fields.")
     return content
@@ -285,14 +285,14 @@ def _apply(content: dict[str, Any], override: str) -> None:
 
 def _set(content: dict[str, Any], path: Sequence[str], value: object) -> None:
     """Set a field inside; what is no mapping on the way becomes one, for the schema to judge."""
-    place: Any = content
+    container: Any = content
     for step, following in pairwise(path):
-        index: Any = int(step) if isinstance(place, list) else step
-        inner = place[index] if isinstance(place, list) else place.get(index)
+        index: Any = int(step) if isinstance(container, list) else step
+        inner = container[index] if isinstance(container, list) else container.get(index)
         if not isinstance(inner, list if following.isdigit() else dict):
-            inner = place[index] = {}
-        place = inner
-    place[path[-1]] = value
+            inner = container[index] = {}
+        container = inner
+    container[path[-1]] = value
 
 
 def field_names(stages: int = 1) -> Iterator[str]:
@@ -322,19 +322,19 @@ def _nearest(key: str, known: Iterable[str]) -> str:
 
 def _explain(name: str | Path, content: Mapping[str, Any], error: ValidationError) -> str:
     first = error.errors()[0]
-    place = ".".join(str(step) for step in first["loc"])
+    field = ".".join(str(step) for step in first["loc"])
     if first["type"] == "extra_forbidden":
         stages = content.get("stages", ())
         known = field_names(len(stages) if isinstance(stages, list) else 0)
-        return f"Recipe {name}: there is no field '{place}'{_nearest(place, known)}"
+        return f"Recipe {name}: there is no field '{field}'{_nearest(field, known)}"
     if first["type"] == "missing":
-        return f"Recipe {name}: the field '{place}' is missing."
-    if first["type"] == "too_short" and place.endswith("train"):
-        return f"Recipe {name}: {place} is empty, so that the stage trains nothing: name blocks."
-    if not place:
+        return f"Recipe {name}: the field '{field}' is missing."
+    if first["type"] == "too_short" and field.endswith("train"):
+        return f"Recipe {name}: {field} is empty, so that the stage trains nothing: name blocks."
+    if not field:
         return f"Recipe {name}: {first['msg'].removeprefix('Value error, ')}."
     problem = first["msg"][0].lower() + first["msg"][1:]
-    return f"Recipe {name}: {place}={first['input']!r} cannot be; {problem}."
+    return f"Recipe {name}: {field}={first['input']!r} cannot be; {problem}."
 
 
 def dump_recipe(recipe: Recipe) -> str:

@@ -24,8 +24,8 @@ def resolve_device(device: str) -> str:
     if device not in here:
         raise UsageError(f"There is no device '{device}': choose from {', '.join(DEVICES)}.")
     if not here[device]:
-        found = ", ".join(name for name, there in here.items() if there)
-        raise UsageError(f"PyTorch finds no {device} device here, only {found}: use --device auto.")
+        names = ", ".join(name for name, there in here.items() if there)
+        raise UsageError(f"PyTorch finds no {device} device here, only {names}: use --device auto.")
     return device
 
 

@@ -126,8 +126,8 @@ def from_leader(value: Value) -> Value:
         distributed.broadcast_object_list(values)
     except RuntimeError as error:  # each backend says in its own way that a connection is closed
         raise UsageError("the leading process has ended: see what it says.") from error
-    found: Value = values[0]
-    return found
+    shared: Value = values[0]
+    return shared
 
 
 def summed(values: Tensor) -> Tensor:

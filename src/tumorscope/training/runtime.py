@@ -42,11 +42,11 @@ def fastest_front(
     noise = torch.rand(batch, 1, recipe.image_size, recipe.image_size) * 255
     try:
         compiled = _in_openvino(front, recipe, noise)
-        expected, found = plain(noise), compiled(noise)
+        expected, answered = plain(noise), compiled(noise)
     except Exception as error:  # noqa: BLE001 (layers it cannot convert are told in many ways)
         progress.say(f"OpenVINO cannot run the frozen layers ({_first_line(error)}): PyTorch does.")
         return plain
-    if float((found - expected).abs().mean()) > AGREEMENT * float(expected.abs().mean()):
+    if float((answered - expected).abs().mean()) > AGREEMENT * float(expected.abs().mean()):
         progress.say("OpenVINO answers otherwise than PyTorch for the frozen layers: PyTorch runs.")
         return plain
     return compiled
@@ -56,8 +56,8 @@ def _in_pytorch(front: nn.Module, recipe: Recipe, device: str) -> Front:
     def run(pixels: Tensor) -> Tensor:
         """Run the layers in the recipe's precision."""
         with torch.inference_mode(), autocast(recipe, device):
-            found: Tensor = front(pixels.contiguous(memory_format=torch.channels_last))
-            return found.float()
+            outputs: Tensor = front(pixels.contiguous(memory_format=torch.channels_last))
+            return outputs.float()
 
     return run
 
@@ -82,8 +82,8 @@ def _in_openvino(front: nn.Module, recipe: Recipe, noise: Tensor) -> Front:
         """Fill the batch up to the size that was compiled, and run it."""
         missing = len(noise) - len(pixels)
         filled = torch.cat([pixels, noise[:missing]]) if missing else pixels
-        found = request.infer({0: filled.contiguous().numpy()}, share_inputs=True)
-        return torch.from_numpy(found[0][: len(pixels)].copy())
+        outputs = request.infer({0: filled.contiguous().numpy()}, share_inputs=True)
+        return torch.from_numpy(outputs[0][: len(pixels)].copy())
 
     return run
 

@@ -198,8 +198,8 @@ class Classification(lightning.LightningModule):
         if side != self.recipe.image_size:
             pixels = functional.interpolate(pixels, (side, side), mode="bilinear", antialias=True)
         pixels = pixels.contiguous(memory_format=torch.channels_last)
-        found: Tensor = self.model.trunk(self.model.normalized(pixels))
-        return found
+        features: Tensor = self.model.trunk(self.model.normalized(pixels))
+        return features
 
     def _attention_loss(self, maps: Tensor, batch: Batch) -> Tensor:
         """Return how far the attention is from the boxes, changed as the pixels were."""
@@ -263,8 +263,8 @@ class Classification(lightning.LightningModule):
         for meter in meters.values():
             meter.reset()
         rate = float(self.trainer.optimizers[0].param_groups[0]["lr"])
-        place = {"epoch": self.epoch + 1, "stage": self._start.number, "learning_rate": rate}
-        self.history.append({**place, **scores})
+        row = {"epoch": self.epoch + 1, "stage": self._start.number, "learning_rate": rate}
+        self.history.append({**row, **scores})
         self.trainer.should_stop = self.has_stalled
 
     @property

@@ -26,8 +26,8 @@ def find_class_folders(folder: Path) -> list[ClassFolder]:
     inner = subfolders(folder)
     splits = [p for p in inner if squeeze(p.name) in SPLIT_NAMES]
     if splits:
-        found = [(SPLIT_NAMES[squeeze(p.name)], c) for p in splits for c in subfolders(p)]
-        return [(part, c) for part, c in found if holds_images(c)]
+        candidates = [(SPLIT_NAMES[squeeze(p.name)], c) for p in splits for c in subfolders(p)]
+        return [(part, c) for part, c in candidates if holds_images(c)]
     if any(_is_wrapper(p) for p in inner):
         return []
     copies = find_second_copies(folder)

@@ -37,16 +37,16 @@ def visible_files(folder: Path) -> list[Path]:
 
 def walk_files(folder: Path) -> Iterator[Path]:
     """Yield every file below a folder, strays left out, in a fixed order."""
-    for place, folders, names in os.walk(folder):
+    for directory, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not is_stray(name))
-        yield from (Path(place) / name for name in sorted(names) if not is_stray(name))
+        yield from (Path(directory) / name for name in sorted(names) if not is_stray(name))
 
 
 def count_strays(folder: Path) -> int:
     """Count the stray files below a folder, those inside stray folders included."""
     strays = 0
-    for place, _, names in os.walk(folder):
-        inside = any(is_stray(part) for part in Path(place).relative_to(folder).parts)
+    for directory, _, names in os.walk(folder):
+        inside = any(is_stray(part) for part in Path(directory).relative_to(folder).parts)
         strays += sum(inside or is_stray(name) for name in names)
     return strays
 

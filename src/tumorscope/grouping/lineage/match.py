@@ -58,22 +58,22 @@ def _match_table(
 ) -> list[Match]:
     prints = fingerprints(thumbnails)
     patients = np.unique(table.patients, return_inverse=True)[1]
-    top, place, second = _closest(prints, table, patients, leave_out)
+    top, nearest, second = _closest(prints, table, patients, leave_out)
     open_rows = np.flatnonzero((top < NEAR) & (top > WORTH_TURNING))
     for queries in _variants(thumbnails[open_rows], prints[open_rows]):
         left_out = None if leave_out is None else leave_out[open_rows]
         other_top, other_place, other_second = _closest(queries, table, patients, left_out)
         better = other_top > top[open_rows]
         rows = open_rows[better]
-        top[rows], place[rows] = other_top[better], other_place[better]
+        top[rows], nearest[rows] = other_top[better], other_place[better]
         second[rows] = other_second[better]
     return [
         Match(
             row=int(row),
             set_name=table.set_name,
-            name=table.names[place[row]],
-            patient=table.patients[place[row]],
-            label=table.labels[place[row]],
+            name=table.names[nearest[row]],
+            patient=table.patients[nearest[row]],
+            label=table.labels[nearest[row]],
             similarity=float(min(top[row], 1.0)),
             lead=float(top[row] - second[row]),
         )
@@ -97,7 +97,7 @@ def _closest(
 ) -> tuple[NDArray[np.float32], NDArray[np.intp], NDArray[np.float32]]:
     """Return each query's best similarity, its place, and the best of another patient."""
     top = np.zeros(len(queries), np.float32)
-    place = np.zeros(len(queries), np.intp)
+    nearest = np.zeros(len(queries), np.intp)
     second = np.zeros(len(queries), np.float32)
     for start in range(0, len(queries), 1024):
         likeness = queries[start : start + 1024] @ table.vectors.T
@@ -106,7 +106,7 @@ def _closest(
             likeness[numbers, leave_out[start : start + 1024]] = -1
         chosen = likeness.argmax(axis=1)
         top[start : start + 1024] = likeness[numbers, chosen]
-        place[start : start + 1024] = chosen
+        nearest[start : start + 1024] = chosen
         likeness[patients[chosen][:, None] == patients[None]] = -1
         second[start : start + 1024] = likeness.max(axis=1)
-    return top, place, second
+    return top, nearest, second

@@ -60,12 +60,12 @@ def open_engine(bundle: Bundle, runtime: Runtime, threads: int) -> Engine:
 def _check(bundle: Bundle, engine: Engine) -> None:
     """Refuse a graph whose answers do not have the shapes that the card promises."""
     try:
-        found = engine(np.zeros((1, 8, 8), np.float32))
+        answers = engine(np.zeros((1, 8, 8), np.float32))
     except Exception as error:  # runtimes raise types of their own, not all exported
         raise BundleError(
             f"The graph of {bundle.place} does not answer a slice: take a fresh copy."
         ) from error
-    shapes = [part.shape for part in found]
+    shapes = [part.shape for part in answers]
     if shapes != [(1, len(bundle.card.classes)), (1, bundle.card.embedding), (1,)]:
         raise BundleError(
             f"The graph of {bundle.place} answers in other shapes than its card says: take a "

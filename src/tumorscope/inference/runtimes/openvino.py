@@ -42,7 +42,7 @@ def open_engine(bundle: Bundle, threads: int) -> Engine:
         """Run the graph, on a request of the calling thread."""
         if not hasattr(own, "request"):
             own.request = compiled.create_infer_request()
-        found = own.request.infer({0: slices}, share_inputs=True)
-        return Answers(*(np.array(found[name]) for name in Answers._fields))
+        outputs = own.request.infer({0: slices}, share_inputs=True)
+        return Answers(*(np.array(outputs[name]) for name in Answers._fields))
 
     return answer

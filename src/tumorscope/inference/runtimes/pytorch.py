@@ -22,8 +22,8 @@ def open_engine(bundle: Bundle, threads: int) -> Engine:
     def answer(slices: NDArray[np.float32]) -> Answers:
         """Run the model."""
         with torch.inference_mode():
-            found = deployed(torch.from_numpy(slices))
-        return Answers(*(part.numpy() for part in found))
+            outputs = deployed(torch.from_numpy(slices))
+        return Answers(*(part.numpy() for part in outputs))
 
     return answer
 
