@@ -86,7 +86,7 @@ class LeftOut:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A data set as it was found.
+    """A data set as it was read.
 
     Attributes:
         root: the folder that image paths are relative to.
@@ -94,7 +94,7 @@ class Manifest:
         rows: one row an image, in a fixed order.
         left_out: files that cannot be used.
         strays: how many system files (`.DS_Store` and the like) were passed over.
-        note: a sentence on where the labels come from, where it is not where they were found.
+        note: a sentence on where the labels come from, where that is not the layout itself.
     """
 
     root: Path
@@ -150,7 +150,7 @@ class Prediction:
         probabilities: class name to probability, in [0, 1], summing to 1.
         set: the classes that hold the true one at the rate that the bundle's card states; None
             where the model has no thresholds.
-        accepted: whether the image is like those that the model was taught with.
+        accepted: whether the image looks like those that the model was trained on.
         reason: why it is not; empty where it is.
         error: why there is no answer at all.
         seconds: of work for it, as its share of the batch it was answered in.

@@ -66,7 +66,7 @@ def test_bad_files_among_real_ones_are_listed(
     listed = {row["image"]: row["reason"] for row in read_csv(tmp_path / "run" / "left_out.csv")}
     assert len(listed) == 3
     assert listed[f"yes/{whole[1].name}"] == "empty file"
-    assert "1 system files passed over" in run.stderr
+    assert "1 system files ignored" in run.stderr
     assert "3 files were left out" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
     assert (
         Results.model_validate_json(

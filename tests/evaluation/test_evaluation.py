@@ -136,7 +136,7 @@ def test_with_leaks_the_answer_is_that_of_the_clean_part() -> None:
     few = score_images(whole.some(one), {n: a[one] for n, a in answers.items()}, NAMES)
     text = summarize_results(scores, few, 239)
     assert "240 test images" in text
-    assert text.endswith("so the score is too high. Only 1 is new: too few to judge by.")
+    assert text.endswith("so the score is too high. Only 1 is new: too few to judge.")
 
 
 def test_patients_are_scored_by_their_mean_probabilities() -> None:
@@ -295,7 +295,7 @@ def test_a_shift_between_parts_is_told() -> None:
     said = explanations(found, high, 3)
     assert "not like the training part" in said[0]
     assert "95.0% (90.0% to 98.0%)" in said[0]
-    assert said[1].startswith("a is recognised least: 0.0%")
+    assert said[1].startswith("a is recognised worst: 0.0%")
     assert said[2].startswith("3 test images are known")
     fair = score_cases(
         Cases(truth, np.eye(3)[truth], [str(n) for n in range(120)]), ("a", "b", "c")

@@ -167,7 +167,7 @@ def test_the_gate_lets_slices_in_and_keeps_others_out(tmp_path: Path) -> None:
     for answer in predictor.predict(strangers):
         assert not answer.accepted
         assert answer.label == ""
-        assert "no slice like the training images" in answer.reason
+        assert "does not look like the training slices" in answer.reason
 
 
 def test_formats_say_the_same(command: Command, tiny_run: tumorscope.Run, mixed: Path) -> None:

@@ -1,4 +1,4 @@
-"""TS010: what needs no learning at all scores on this data set."""
+"""TS010: what the controls score on this data set."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -104,8 +104,8 @@ class ControlsCheck(Check):
         return found(
             self,
             f"A model must beat: {shown}.",
-            "A score that a look-up reaches is memory, not knowledge: judge a model on the "
-            "leak-free split, and by its gain over these.",
+            "A score that a look-up reaches is memory, not knowledge: judge a model on a "
+            "leak-free split, by its gain over these controls.",
             ("control", "accuracy"),
             known,
             count=1,

@@ -23,7 +23,7 @@ class LabelConflicts(Check):
         return found(
             self,
             f"{plural(len(cases), 'label')} in doubt.",
-            "Look at each and correct the label, or leave the image out.",
+            "Check each and correct the label, or leave the image out.",
             ("image", "label", "conflict"),
             [(image, label, text) for _, image, label, text in cases],
             images,

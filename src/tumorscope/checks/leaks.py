@@ -23,15 +23,15 @@ class LeakCheck(Check):
         total = int(leaks.tested.sum())
         rows = np.flatnonzero(leaks.any)
         if not len(rows):
-            return passed(self, f"None of {plural(total, 'test image')} is known from training.")
+            return passed(self, f"None of {plural(total, 'test image')} was seen in training.")
         classes = Counter(survey.rows[n].label for n in rows)
         listed = ", ".join(f"{name} {count}" for name, count in sorted(classes.items()))
         return found(
             self,
-            f"{len(rows):,} of {plural(total, 'test image')} are not new to training: "
+            f"{len(rows):,} of {plural(total, 'test image')} are not new to the model: "
             f"{leaks.byte_identical.sum():,} byte-identical, {leaks.pixel_identical.sum():,} "
             f"pixel-identical, {leaks.near_identical.sum():,} near-identical, "
-            f"{leaks.same_patient.sum():,} of a patient in training ({listed}).",
+            f"{leaks.same_patient.sum():,} of a patient seen in training ({listed}).",
             "A score on this split is too high: redraw it with 'tumorscope split', which "
             "'tumorscope train' does by itself.",
             ("test image", "class", "kind"),

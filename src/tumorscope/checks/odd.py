@@ -26,7 +26,7 @@ class OddOnes(Check):
         return found(
             self,
             f"{plural(len(cases), 'image')} unlike the others.",
-            "Look at them: screenshots, photographs and drawings do not belong here.",
+            "Check them: screenshots, photographs and drawings do not belong here.",
             ("image", "what is odd"),
             [(survey.rows[n].image, ", ".join(reasons)) for n, reasons in cases],
             [n for n, _ in cases],

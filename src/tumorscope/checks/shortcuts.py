@@ -22,16 +22,21 @@ class Shortcuts(Check):
         ]
         done = [(name, result) for name, result in probes if result is not None]
         if not done:
-            return not_applicable(self, "A class has too few groups to cross-validate a probe.")
+            return not_applicable(self, "A class has too few groups to cross-validate on.")
         text = "; ".join(f"{name} {result.accuracy:.1%}" for name, result in done)
         share = done[0][1].majority
         if max(result.accuracy for _, result in done) < share + GAIN:
-            return passed(self, f"Probes tell little: {text}; most frequent class {share:.1%}.")
+            return passed(
+                self,
+                f"The label cannot be told from file facts or edges: {text}; "
+                f"most frequent class {share:.1%}.",
+            )
         return found(
             self,
-            f"The label can be told without the brain: {text}; most frequent class {share:.1%}.",
+            f"The label can be told without looking at the brain: {text}; "
+            f"most frequent class {share:.1%}.",
             "A model may learn where an image comes from instead of what it shows: compare it with "
-            "these figures, and test it on images from elsewhere.",
+            "these figures, and test it on images from another source.",
             ("probe", "accuracy", "most frequent class", "images"),
             [(n, f"{r.accuracy:.1%}", f"{r.majority:.1%}", str(r.n)) for n, r in done],
             count=sum(result.accuracy >= share + GAIN for _, result in done),

@@ -32,7 +32,7 @@ class Unreadable(Check):
         return found(
             self,
             f"{plural(len(bad), 'file')} cannot be used; "
-            f"{plural(len(lying), 'file')} with another content than the extension says.",
+            f"{plural(len(lying), 'file')} with content that does not match the extension.",
             "Replace or delete what cannot be read; rename what is misnamed.",
             ("file", "reason"),
             bad + lying,

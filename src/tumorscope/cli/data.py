@@ -51,7 +51,7 @@ def split(
     val: Annotated[float, typer.Option(help="Share of the validation part.")] = 0.15,
     test: Annotated[float, typer.Option(help="Share of the test part.")] = 0.15,
     keep_test: KeepTest = False,
-    seed: Annotated[int, typer.Option(help="Where all randomness comes from.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of all random numbers.")] = 0,
     patients: Annotated[bool, typer.Option(help="Keep a given patient whole.")] = True,
     lineage: Annotated[bool, typer.Option(help="Keep a recovered patient whole.")] = True,
     copies: Annotated[bool, typer.Option(help="Keep copies together.")] = True,
@@ -77,9 +77,9 @@ def split(
     )
     show(made.note)
     show_table(("part", "images"), [(name, str(n)) for name, n in made.counts.items()])
-    show(f"{made.groups} groups, none divided; class shares stray by at most {made.stray:.1%}.")
+    show(f"{made.groups} groups, none divided; class shares differ by at most {made.stray:.1%}.")
     for sentence in made.cautions:
-        show(f"Mind: {sentence}")
+        show(f"Note: {sentence}")
     show(f"\nTrain on it:  tumorscope train {data} --partition {made.path}")
 
 
@@ -89,7 +89,7 @@ app.add_typer(lineage_app, name="lineage", no_args_is_help=True)
 
 @lineage_app.command("add")
 def lineage_add(
-    name: Annotated[str, typer.Argument(help="How to call the set.")],
+    name: Annotated[str, typer.Argument(help="A name for the set.")],
     manifest: Annotated[str, typer.Argument(help="Its manifest CSV, with patient_id.")],
     quiet: Quietly = False,
     debug: Debug = False,  # noqa: ARG001 (its callback does the work)
@@ -134,7 +134,7 @@ def datasets(context: typer.Context, as_json: AsJson = False) -> None:
 
 @datasets_app.command("fetch")
 def datasets_fetch(
-    name: Annotated[str, typer.Argument(help="A set of the list.")],
+    name: Annotated[str, typer.Argument(help="The name of a set in the list.")],
     debug: Debug = False,  # noqa: ARG001 (its callback does the work)
 ) -> None:
     """Bring a set into the user's cache with kagglehub."""
@@ -142,4 +142,4 @@ def datasets_fetch(
     from tumorscope.support.terminal import show  # noqa: PLC0415
 
     folder = tumorscope.fetch_set(name)
-    show(f"{folder}\n\nLook at it first:  tumorscope audit {folder}")
+    show(f"{folder}\n\nAudit it first:  tumorscope audit {folder}")

@@ -18,7 +18,7 @@ REVIEWED = 20  # rows that are shown
 
 @app.command()
 def evaluate(
-    run: Annotated[str, typer.Argument(help="The folder of a training.")],
+    run: Annotated[str, typer.Argument(help="The folder of a run.")],
     data: Annotated[
         str | None,
         typer.Option(help="Another data set to test on, or where its own is now."),
@@ -29,20 +29,20 @@ def evaluate(
     ] = None,
     by: Annotated[
         list[str] | None,
-        typer.Option(metavar="COLUMN", help="Also by this column of the manifest."),
+        typer.Option(metavar="COLUMN", help="Also break scores down by this manifest column."),
     ] = None,
     prevalence: Annotated[
         list[str] | None,
-        typer.Option(metavar="CLASS=SHARE", help="For predictive values where it is used."),
+        typer.Option(metavar="CLASS=SHARE", help="Prevalence where it is used, for PPV and NPV."),
     ] = None,
     robustness: Annotated[
-        bool, typer.Option("--robustness", help="Also on changed images (40 times the work).")
+        bool, typer.Option("--robustness", help="Also score changed images (40 times the work).")
     ] = False,
     quiet: Quietly = False,
     as_json: AsJson = False,
     debug: Debug = False,  # noqa: ARG001 (its callback does the work)
 ) -> None:
-    """Score a training again from its bundle, on its test part or on other data."""
+    """Score a run again from its bundle, on its test part or on other data."""
     import tumorscope  # noqa: PLC0415
     from tumorscope.cli.show import show_results  # noqa: PLC0415
     from tumorscope.support.terminal import show, terminal_progress  # noqa: PLC0415
@@ -77,7 +77,7 @@ def _share(text: str) -> float:
 
 @app.command()
 def review(
-    run: Annotated[str, typer.Argument(help="A folder of 'train --folds', or of one training.")],
+    run: Annotated[str, typer.Argument(help="A folder of 'train --folds', or of one run.")],
     quiet: Quietly = False,
     as_json: AsJson = False,
     debug: Debug = False,  # noqa: ARG001 (its callback does the work)
@@ -100,13 +100,13 @@ def review(
     disputed = sum(row.disputed for row in reviewed.rows)
     show(f"\n{disputed} of {len(reviewed.rows)} labels are disputed.")
     if not reviewed.out_of_fold:
-        show("Test images of one training only: 'tumorscope train --folds 5' judges every image.")
+        show("These are one run's test images: 'tumorscope train --folds 5' covers every image.")
     show(f"\nAll:      {reviewed.table}\nPicture:  {reviewed.sheet}")
 
 
 @app.command()
 def compare(
-    runs: Annotated[list[str], typer.Argument(help="Folders of finished trainings.")],
+    runs: Annotated[list[str], typer.Argument(help="Folders of finished runs.")],
     out: Annotated[str, typer.Option(help="The figure to write.")] = "comparison.png",
     as_json: AsJson = False,
     debug: Debug = False,  # noqa: ARG001 (its callback does the work)
@@ -129,7 +129,7 @@ def compare(
         for n, run in enumerate(made.numbers.runs, 1)
     ]
     show_table(("run", "accuracy", "balanced accuracy", "macro F1", "majority"), rows)
-    show("In brackets 95 % intervals over groups; majority: always the most frequent class.")
+    show("95 % intervals over groups in brackets; majority: always the most frequent class.")
     for number, run in enumerate(made.numbers.runs, 1):
         leaks = f"; {run.leaks} test images are not new to it" if run.leaks else ""
         show(f"{number}: {run.recipe} on {run.images} images, {run.run}{leaks}")
@@ -142,7 +142,7 @@ def compare(
 
 def _pair_sentence(pair: "RunPair") -> str:
     if pair.gain is None or pair.p_value is None:
-        return "they were tested on no image in common."
+        return "they have no test image in common."
     ends = f" ({pair.low:+.1%} to {pair.high:+.1%})" if pair.low is not None else ""
     chance = "p < 0.001" if pair.p_value < 0.001 else f"p = {pair.p_value:.3f}"
     return f"{pair.gain:+.1%}{ends} accuracy on {pair.images} images, McNemar {chance}."

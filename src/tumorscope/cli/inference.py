@@ -57,7 +57,7 @@ def predict(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Write to this .jsonl or .csv, and go on where a stopped call was.",
+            help="Write to this .jsonl or .csv; an interrupted call is continued.",
             show_default="standard output",
         ),
     ] = None,
@@ -66,10 +66,10 @@ def predict(
         typer.Option(help="What runs the model.", show_default="the bundle's own"),
     ] = None,
     engine: Annotated[
-        Scheduler, typer.Option(help="Where to score; ray needs --out.")
+        Scheduler, typer.Option(help="Where to run; ray needs --out.")
     ] = Scheduler.local,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="How many work at once.", show_default="all cores")
+        int | None, typer.Option(min=1, help="Number of workers.", show_default="all cores")
     ] = None,
     quiet: Quietly = False,
     as_json: AsJson = False,
@@ -133,8 +133,8 @@ def _conclude(scored: "ArchiveCounts", inputs: list[str], out: Path | None) -> N
     if out is not None:
         typer.echo(f"{scored.inputs} answers: {out}", err=True)
     if scored.refused:
-        what = "input is" if scored.refused == 1 else "inputs are"
-        typer.echo(f"{scored.refused} {what} no slice like those of training: refused.", err=True)
+        what = "input does" if scored.refused == 1 else "inputs do"
+        typer.echo(f"Refused: {scored.refused} {what} not look like the training slices.", err=True)
     if scored.failed:
         typer.echo(f"{scored.failed} of {scored.inputs} files could not be read.", err=True)
         raise typer.Exit(1)
@@ -205,7 +205,7 @@ class PrecisionName(StrEnum):
 
 @app.command()
 def export(
-    run: Annotated[str, typer.Argument(help="The folder of a training.")],
+    run: Annotated[str, typer.Argument(help="The folder of a run.")],
     to: Annotated[Target, typer.Option(help="For which runtime.")] = Target.onnx,
     precision: Annotated[
         PrecisionName, typer.Option(help="fp16: half the size. int8: faster.")
@@ -218,7 +218,7 @@ def export(
         typer.Option(help="The bundle's folder.", show_default="RUN/exports/<to>-<precision>"),
     ] = None,
     licence: Annotated[
-        str | None, typer.Option(help="Under which the model may be used.", show_default="not said")
+        str | None, typer.Option(help="The licence of the model.", show_default="not stated")
     ] = None,
     quiet: Quietly = False,
     as_json: AsJson = False,

@@ -12,7 +12,7 @@ Data = Annotated[str, typer.Argument(help="A folder of images, or a manifest CSV
 Quietly = Annotated[bool, typer.Option("--quiet", "-q", help="Report no progress.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 KeepTest = Annotated[
-    bool, typer.Option("--keep-test", help="Honour the published test part, without its leaks.")
+    bool, typer.Option("--keep-test", help="Keep the published test part, without its leaks.")
 ]
 
 
@@ -23,7 +23,7 @@ def _debug(chosen: bool) -> None:
 
 Debug = Annotated[
     bool,
-    typer.Option("--debug", callback=_debug, help="Show where an error comes from."),
+    typer.Option("--debug", callback=_debug, help="Show the traceback of an error."),
 ]
 
 

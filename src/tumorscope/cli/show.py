@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 
 def show_run(run: "Run") -> None:
-    """Show what a training came to, and what to do next."""
+    """Show the results of a run, and what to do next."""
     show_results(run.results)
     show(f"\nReport:   {run.folder / 'report.html'}")
     show(f"Predict:  tumorscope predict {run.folder} IMAGE …")
 
 
 def show_results(results: "Results") -> None:
-    """Show the answer, what weakens it, scores beside controls, and each class."""
+    """Show the answer, what weakens it, scores and controls, and each class."""
     show("\n" + fill(results.summary, 80))
     for sentence in results.warnings:
         show(fill(f"- {sentence}", 80, subsequent_indent="  "))
@@ -105,12 +105,12 @@ def show_series(series: "Series") -> None:
     ]
     rows.append(("most frequent class", wording.share(summary.majority), "", "", ""))
     show_table(("score", "mean", "95 % interval", "SD", "each seed"), rows)
-    show("The interval covers chance in training alone, not which patients were tested.")
+    show("The interval covers the randomness of training only, not the choice of patients tested.")
     show(f"\nRuns:  {series.folder}")
 
 
 def show_export(exported: "Exported") -> None:
-    """Show how an export answers beside the original, and where it is."""
+    """Show how an export compares with the original, and where it is."""
     card = exported.card
     conversion = card.conversion
     assert conversion is not None

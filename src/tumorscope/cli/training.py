@@ -53,27 +53,27 @@ def train(
     ] = None,
     keep_test: KeepTest = False,
     published_split: Annotated[
-        bool, typer.Option("--published-split", help="Use the published split, leaks and all.")
+        bool, typer.Option("--published-split", help="Use the published split, leaks included.")
     ] = False,
     test_fold: Annotated[int | None, typer.Option(help="The fold to test on.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = TrainOptions.device,
     devices: Annotated[
-        int, typer.Option(min=1, help="Processes that train together, on each machine.")
+        int, typer.Option(min=1, help="Processes on each machine.")
     ] = TrainOptions.devices,
     nodes: Annotated[
         int, typer.Option(min=1, help="Machines, each with torchrun.")
     ] = TrainOptions.nodes,
     logger: Annotated[
         list[str] | None,
-        typer.Option(help="Beside metrics.csv: tensorboard, mlflow.", show_default="none"),
+        typer.Option(help="In addition to metrics.csv: tensorboard, mlflow.", show_default="none"),
     ] = None,
     seeds: Annotated[
-        int | None, typer.Option(help="Train so many, from --seed on.", show_default="1")
+        int | None, typer.Option(help="Number of seeds, from --seed on.", show_default="1")
     ] = None,
     folds: Annotated[
-        int | None, typer.Option(help="Cross-validate on so many folds.", show_default="none")
+        int | None, typer.Option(help="Number of folds to cross-validate on.", show_default="none")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Where all randomness comes from.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of all random numbers.")] = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at the first file that cannot be read.")
     ] = False,
@@ -145,7 +145,7 @@ def _launch(devices: int) -> None:
 
 @app.command()
 def recipes(
-    name: Annotated[str | None, typer.Argument(help="The one to print in full.")] = None,
+    name: Annotated[str | None, typer.Argument(help="The recipe to print in full.")] = None,
     as_json: AsJson = False,
     debug: Debug = False,  # noqa: ARG001 (its callback does the work)
 ) -> None:
@@ -162,5 +162,5 @@ def recipes(
         show(json.dumps([r.model_dump(mode="json") for r in found_all], indent=2))
         return
     show_table(("recipe", "what it is"), [(r.name, r.summary) for r in found_all])
-    show("\nOne in full:  tumorscope recipes NAME")
+    show("\nDetails:      tumorscope recipes NAME")
     show("Train:        tumorscope train FOLDER --recipe NAME")

@@ -54,5 +54,5 @@ def audit(
     if folder.is_file() or (
         folder.is_dir() and any(folder.iterdir()) and not (folder / "audit.json").is_file()
     ):
-        raise UsageError(f"{folder} exists and is no audit: choose another folder with --out.")
+        raise UsageError(f"{folder} exists and is not an audit: choose another folder with --out.")
     return AuditReport(folder, write_audit(source, folder, progress or default_progress()))

@@ -97,9 +97,9 @@ def train_folds(  # noqa: D417 (the other arguments are explained by train)
 
 def _refuse(folds: int, options: TrainOptions) -> None:
     if folds < 2:
-        raise UsageError(f"--folds {folds} divides nothing: ask for two or more.")
+        raise UsageError(f"--folds {folds} is too few: ask for two or more.")
     for name in ("keep_test", "published_split", "test_fold"):
         if getattr(options, name):
             raise UsageError(
-                f"--folds tests every image once: leave --{name.replace('_', '-')} out."
+                f"--folds tests every image once: leave out --{name.replace('_', '-')} out."
             )

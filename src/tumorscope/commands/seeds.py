@@ -55,7 +55,7 @@ def train_seeds(  # noqa: D417 (the other arguments are explained by train)
     """Train a recipe with several seeds on the same parts, to see how far chance alone goes.
 
     The recipe's seed draws the parts and is the first of the seeds; the others count on from it.
-    Each run has a folder of its own, `seed-<n>`; with `resume`, finished ones are kept.
+    Each run has its own folder, `seed-<n>`; with `resume`, finished ones are kept.
 
     Args:
         data: a folder of images or a manifest CSV.

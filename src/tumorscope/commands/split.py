@@ -103,7 +103,7 @@ def _summary(path: Path, division: "Division") -> SplitSummary:
 
 def _refuse(path: Path, data: Path, folds: int | None, *, keep_test: bool) -> None:
     if folds is not None and folds < 2:
-        raise UsageError(f"--folds {folds} divides nothing: ask for two or more.")
+        raise UsageError(f"--folds {folds} is too few: ask for two or more.")
     if folds is not None and keep_test:
         raise UsageError("--folds and --keep-test exclude each other: choose one.")
     if path.suffix != ".csv":

@@ -47,7 +47,7 @@ def train(
         devices: how many processes train together on each machine, started by `torchrun`; they
             share each batch.
         nodes: how many machines; they must share the data's and the run's folders.
-        loggers: where each epoch's scores go beside `metrics.csv`: `tensorboard`, `mlflow`.
+        loggers: where each epoch's scores go in addition to `metrics.csv`: `tensorboard`, `mlflow`.
         strict: take the first file that cannot be read for an error.
         overwrite: replace a run that is in `out`.
         resume: continue the run that is in `out`, or the last one of its name.

@@ -18,7 +18,7 @@ def read_store(data: Path, recipe: Recipe, progress: Progress, *, strict: bool) 
     manifest = read_manifest(data)
     if recipe.needs_boxes:
         refuse_without_boxes(manifest, "the recipe needs them")
-    strays = f"; {manifest.strays} system files passed over" if manifest.strays else ""
+    strays = f"; {manifest.strays} system files ignored" if manifest.strays else ""
     progress.say(
         f"{manifest.layout}: {len(manifest.rows)} images of {len(manifest.classes)} classes "
         f"({', '.join(manifest.classes)}){strays}"

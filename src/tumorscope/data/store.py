@@ -44,7 +44,7 @@ THUMBNAIL = 64  # the side of a thumbnail, in pixels
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What reading a file showed, beside its pixels.
+    """What is known about a file besides its pixels.
 
     Attributes:
         sha256: of its bytes.
@@ -180,12 +180,12 @@ def open_store(
             break
         with explained(folder):
             if folder.exists():
-                progress.say(f"The store in {folder} is damaged: it is built anew.")
+                progress.say(f"The store in {folder} is damaged: it is built again.")
                 _discard(folder)
             _build(manifest, size, folder, progress)
         store = _load(manifest, size, folder)
     if store is None:
-        raise DataError(f"The store in {folder} is damaged again and again: delete that folder.")
+        raise DataError(f"The store in {folder} keeps being damaged: delete that folder.")
     if strict and store.manifest.left_out:
         first = store.manifest.left_out[0]
         raise DataError(f"{manifest.root / first.image}: {first.reason} (--strict).")

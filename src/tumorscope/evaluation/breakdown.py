@@ -14,7 +14,7 @@ from tumorscope.schema.results import ConfusedPair, Subgroup
 from tumorscope.schema.scores import PatientScores
 
 MOST_VALUES = 8  # of a column that are told apart; the rest is put together
-ALWAYS = ("plane", "source")  # columns of a manifest that are looked at without being asked for
+ALWAYS = ("plane", "source")  # columns of a manifest that are always broken down
 OTHER = "other"
 
 
@@ -116,7 +116,7 @@ def image_columns(
         store: all images.
         rows: the test images.
         sources: the known public set that each row of the store is a slice of.
-        by: columns of the manifest that are asked for.
+        by: further columns of the manifest.
 
     Raises:
         UsageError: the manifest has no such column.

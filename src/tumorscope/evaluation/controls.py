@@ -60,7 +60,7 @@ def look_up(
         prints: as for `look_up_answers`, as are the others.
         labels: class numbers of all images.
         training: rows that may be looked up.
-        tested: rows that are asked for.
+        tested: rows to answer.
     """
     if not len(training) or not len(tested):
         return None
@@ -71,7 +71,7 @@ def look_up(
 def look_up_answers(
     prints: NDArray[np.float32], labels: Numbers, training: Numbers, tested: Numbers
 ) -> Numbers:
-    """Return the class of the training image that each test image is most similar to.
+    """Return the class of each test image's most similar training image.
 
     Nearest neighbour by normalised cross-correlation of thumbnails.
 
@@ -79,7 +79,7 @@ def look_up_answers(
         prints: of all images, from `look_up_prints`.
         labels: class numbers of all images, int, shape (n,).
         training: row numbers that may be looked up, one at least.
-        tested: row numbers that are asked for.
+        tested: row numbers to answer.
 
     Returns:
         Class numbers, int, shape (tested,).
@@ -94,13 +94,13 @@ def look_up_answers(
 def file_facts_answers(
     features: NDArray[np.float64], labels: Numbers, training: Numbers, tested: Numbers
 ) -> Numbers:
-    """Return what trees that have learnt from file facts answer.
+    """Return the answers of trees trained on file facts.
 
     Args:
         features: of all images, from `file_facts`.
         labels: class numbers of all images, int, shape (n,).
         training: row numbers to learn from, one at least.
-        tested: row numbers that are asked for.
+        tested: row numbers to answer.
 
     Returns:
         Class numbers, int, shape (tested,).
@@ -184,7 +184,7 @@ def _trees() -> Any:
 
 
 def sample(count: int) -> Numbers:
-    """Return the row numbers that a probe looks at: all, or `LARGEST` of a larger set."""
+    """Return the row numbers a probe uses: all, or `LARGEST` of a larger set."""
     if count <= LARGEST:
         return np.arange(count)
     return np.sort(np.random.default_rng(0).choice(count, LARGEST, replace=False))

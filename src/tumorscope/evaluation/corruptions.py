@@ -70,7 +70,7 @@ def add_noise(images: Images, deviation: float) -> Images:
     generator = np.random.default_rng(0)
 
     def noisy(image: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return one image with noise of its own."""
+        """Return one image with its own noise."""
         real, imaginary = generator.normal(0, deviation, (2, *image.shape))
         return np.asarray(np.hypot(image + real, imaginary))
 
@@ -91,7 +91,7 @@ def bias_field(images: Images, strength: float) -> Images:
     generator = np.random.default_rng(0)
 
     def shaded(image: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return one image under a field of its own."""
+        """Return one image under its own field."""
         y, x = np.mgrid[-1 : 1 : len(image) * 1j, -1 : 1 : len(image) * 1j]
         terms = np.stack([x, y, x * x, x * y, y * y])
         field = np.tensordot(generator.normal(size=5), terms, 1)

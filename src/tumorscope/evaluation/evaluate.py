@@ -32,7 +32,7 @@ from tumorscope.support.progress import Progress
 
 @dataclass(frozen=True)
 class EvaluationOptions:
-    """What an evaluation shall look at beside what it always does.
+    """What an evaluation looks at beyond its defaults.
 
     Attributes:
         by: columns of the manifest to break accuracy down by.
@@ -56,7 +56,7 @@ class EvaluationOptions:
             if name not in names:
                 raise UsageError(f"There is no class '{name}'; classes: {', '.join(names)}.")
             if not 0 <= share <= 1:
-                raise UsageError(f"--prevalence {name}={share:g} is no share between 0 and 1.")
+                raise UsageError(f"--prevalence {name}={share:g} is not a share between 0 and 1.")
         rest = 1 - sum(self.prevalence.values())
         others = [name for name in names if name not in self.prevalence]
         if rest < -1e-9 or (not others and rest > 1e-9):
@@ -105,12 +105,12 @@ def evaluate_store(
         store: the pixels, at the model's size.
         partition: which rows form which part.
         known: what else is known of the rows.
-        options: what to look at beside the usual.
+        options: what to look at beyond the defaults.
         parts: which to predict; the test part is one of them.
         progress: where to report.
 
     Raises:
-        UsageError: what was asked for does not fit the data.
+        UsageError: the options do not fit the data.
     """
     options, names = options or EvaluationOptions(), model.card.classes
     prevalence = options.shares(names)

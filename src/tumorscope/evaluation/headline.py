@@ -1,4 +1,4 @@
-"""A model's scores with the controls on the same images beside them."""
+"""A model's scores, and the controls' on the same images."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -30,8 +30,8 @@ def control_answers(
     Args:
         store: the images.
         labels: class numbers of all rows.
-        training: rows that the model was trained on; of very many, a sample is learnt from.
-        tested: rows that are asked for.
+        training: rows that the model was trained on; of very many, a sample is used.
+        tested: rows to score.
     """
     if len(training) > LARGEST:
         training = np.sort(np.random.default_rng(0).choice(training, LARGEST, replace=False))

@@ -60,8 +60,8 @@ def map_classes(
     used = [label for label in labels if label in chosen.values()]
     if len(used) < 2:
         raise UsageError(
-            f"Of the set's classes ({', '.join(labels)}) {len(used)} can be told by the model "
-            f"({', '.join(classes)}): say which is which with --classes MODEL=SET."
+            f"Of the set's classes ({', '.join(labels)}) {len(used)} match the model's "
+            f"({', '.join(classes)}): name the pairs with --classes MODEL=SET."
         )
     names = (*used, *(own for own in classes if own not in chosen))
     columns = tuple(names.index(chosen.get(own, own)) for own in classes)
@@ -112,7 +112,7 @@ class MappedModel:
 def _mapped_calibration(calibration: ModelCalibration, mapping: ClassMap) -> ModelCalibration:
     """Return thresholds in the order of the mapping; none where classes were put together."""
     if len(set(mapping.columns)) < len(mapping.columns):
-        return ModelCalibration(note="Not applicable: classes were put together.")
+        return ModelCalibration(note="Not applicable: classes were merged.")
     order = [mapping.columns.index(n) for n in range(len(mapping.names))]
     thresholds, images = calibration.thresholds, calibration.images
     update = {

@@ -31,7 +31,7 @@ def summarize_results(everything: ImageScores, clean: ImageScores | None, leaks:
     elif leaks:
         text += f" {leaks} of these are not new to the model, so the score is too high."
         if clean:
-            text += f" Only {clean.n} {'is' if clean.n == 1 else 'are'} new: too few to judge by."
+            text += f" Only {clean.n} {'is' if clean.n == 1 else 'are'} new: too few to judge."
     return text
 
 
@@ -80,7 +80,7 @@ def weaknesses(whole: Scores, cases: Cases, *, leaks: int, patients_known: float
             "over classes leave it out."
         )
     if whole.groups == 1:
-        sentences.append("All test images belong together, so that no interval can be given.")
+        sentences.append("All test images belong to one group, so no interval can be given.")
     elif whole.groups < FEW_GROUPS:
         sentences.append(f"{whole.groups} groups are few: the intervals are rough.")
     wrong = np.unique(cases.clusters.numbers[~cases.right])
@@ -93,7 +93,7 @@ def weaknesses(whole: Scores, cases: Cases, *, leaks: int, patients_known: float
         known = "no test image" if patients_known == 0 else f"{patients_known:.0%} of test images"
         sentences.append(
             f"The patient is known for {known}: other slices of one patient count as independent, "
-            "which makes intervals too short, and may be on both sides of the split."
+            "which makes intervals too narrow, and may be on both sides of the split."
         )
     return sentences
 
@@ -116,7 +116,7 @@ def explanations(judged: Scores, validation: Score | None, doubtful: int) -> lis
     ):
         sentences.append(
             "The test part is not like the training part: the model is right on "
-            f"{with_interval(validation)} of the validation images, which were cut from the "
+            f"{with_interval(validation)} of the validation images, which were drawn from the "
             f"training part by group, and on {with_interval(accuracy)} of these test images. "
             "Neither number says what it would score elsewhere."
         )
@@ -125,7 +125,7 @@ def explanations(judged: Scores, validation: Score | None, doubtful: int) -> lis
         reach = scores.sensitivity.high
         if mean is not None and reach is not None and reach < mean:
             sentences.append(
-                f"{name} is recognised least: {with_interval(scores.sensitivity)} of its "
+                f"{name} is recognised worst: {with_interval(scores.sensitivity)} of its "
                 f"{scores.support} test images."
             )
     if doubtful:

@@ -1,4 +1,4 @@
-"""A trained classifier to a bundle, in the precision and for the runtime that is asked for."""
+"""Writes a trained classifier as a bundle, in a given precision and for a given runtime."""
 
 from tumorscope.export.parity import ExportError
 from tumorscope.export.write import export_bundle

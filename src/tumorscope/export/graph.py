@@ -110,7 +110,7 @@ def export_network(network: Network, size: int) -> ModelProto:
 
 
 def _stripped(model: ModelProto) -> ModelProto:
-    """Take out what the exporter notes of its own work: source paths of the machine it ran on."""
+    """Take out what the exporter records about itself: source paths of the machine it ran on."""
     del model.metadata_props[:]
     _strip(model.graph)
     return model

@@ -1,4 +1,4 @@
-"""What training leaves: calibration and gate learnt, the graph checked, the bundle written."""
+"""The end of a run: calibration and gate are fitted, graph checked, bundle written."""
 
 import hashlib
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ PACKAGES = ("torch", "timm", "onnx", "onnxruntime", "numpy", "pillow")
 
 @dataclass(frozen=True)
 class ModelOutputs:
-    """What a model makes of some images.
+    """A model's outputs on some images.
 
     Attributes:
         chances: probabilities, before any temperature, shape (n, classes).
@@ -120,7 +120,7 @@ def _saved(module: nn.Module) -> bytes:
 
 
 def run_model(model: Classifier, store: Store, rows: NDArray[np.intp]) -> ModelOutputs:
-    """Return what a model, on the CPU and in evaluation mode, makes of some images."""
+    """Return the outputs of a model, on the CPU and in evaluation mode, on some images."""
     network, size = Network(model).eval(), store.size
     gaze = GateViews(size)
 
@@ -140,10 +140,10 @@ def run_model(model: Classifier, store: Store, rows: NDArray[np.intp]) -> ModelO
 
 
 def calibrate(seen: ModelOutputs, store: Store, rows: NDArray[np.intp]) -> ModelCalibration:
-    """Learn from validation images how sure a model may be.
+    """Calibrate a model on validation images.
 
     Args:
-        seen: what the model makes of them.
+        seen: the model's outputs on them.
         store: the data they are from.
         rows: which rows of it they are.
     """
@@ -204,7 +204,7 @@ def check_resize(graph: ModelProto, store: Store, rows: NDArray[np.intp]) -> Non
 
 
 def _origin(recipe: Recipe) -> str | None:
-    """Say what weights a training started from."""
+    """Say what weights a run started from."""
     if recipe.weights:
         path = Path(recipe.weights)
         return f"{path.name}, SHA-256 {weights_digest(path)}"

@@ -23,7 +23,7 @@ def cautions(survey: Survey, folds: Sequence[int | None] = ()) -> list[str]:
     if 0 < unknown < len(rows):
         sentences.append(
             f"{unknown} of {len(rows)} images have no patient: only copies, series and known "
-            "public sets hold them together."
+            "public sets show which belong together."
         )
     classes: dict[str, set[str]] = defaultdict(set)
     for row, patient in zip(rows, survey.patients, strict=True):

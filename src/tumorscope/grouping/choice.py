@@ -13,7 +13,7 @@ from tumorscope.schema.recipe import Recipe
 
 @dataclass(frozen=True)
 class PartChoice:
-    """How a training's parts are chosen.
+    """How a run's parts are chosen.
 
     Attributes:
         partition: a partition file; else the parts are drawn here.
@@ -47,7 +47,7 @@ class PartChoice:
 
 
 def choose_partition(survey: Survey, recipe: Recipe, choice: PartChoice) -> Partition:
-    """Return the parts of a training.
+    """Return the parts of a run.
 
     Raises:
         DataError: the data cannot be divided so.

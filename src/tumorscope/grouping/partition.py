@@ -88,7 +88,10 @@ def fold_partition(
     names = tuple(f"g{group}" for group in groups)
     test = [fold == test_fold for fold in folds]
     parts = _cut_validation(rows, names, test, seed, validation_share)
-    note = f"Fold {test_fold} of {len(known)} is the test part; validation was cut by group."
+    note = (
+        f"Fold {test_fold} of {len(known)} is the test part; validation was drawn from the rest by "
+        "group."
+    )
     partition = Partition(tuple(parts), names, "fold", note)
     _refuse_empty(rows, partition)
     return partition
@@ -171,7 +174,7 @@ def _published(
         parts = _cut_validation(
             rows, groups, [t or o for t, o in zip(test, out, strict=True)], seed, validation_share
         )
-        note = f"{name}; validation was cut from training by group."
+        note = f"{name}; validation was drawn from training by group."
         method = "published, validation drawn"
     if keep_clean:
         parts = ["out" if o else part for part, o in zip(parts, out, strict=True)]

@@ -1,4 +1,4 @@
-"""Partitions as files: a CSV with one row an image, and beside it how it was made.
+"""Partitions as files: a CSV with a row for each image, and a JSON file on how it was made.
 
 `NAME.csv` has the columns `image,label,group,patient_id` and `part` or `fold`; `NAME.json` holds
 the settings, the versions, the digest of the data and the digest of the CSV, which later stages
@@ -93,26 +93,26 @@ def read_partition_file(path: Path, store: Store) -> PartitionFile:
         made: dict[str, Any] = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(
-            f"{path} is no partition with its {path.with_suffix('.json').name} beside it: "
+            f"{path} is not a partition with its {path.with_suffix('.json').name} beside it: "
             "make one with 'tumorscope split DATA --out partition.csv'."
         ) from error
     if hashlib.sha256(content).hexdigest() != made.get("partition_digest"):
-        raise DataError(f"{path} was changed since it was made: make it anew.")
+        raise DataError(f"{path} was changed since it was made: make it again.")
     if made.get("data_digest") != store.digest:
         raise DataError(
             f"{path} was made for other data than {store.manifest.root}: images, labels or "
-            "contents differ; make it anew with 'tumorscope split'."
+            "contents differ; make it again with 'tumorscope split'."
         )
     return _parse(path, rows, store, str(made.get("note", "")))
 
 
 def _parse(path: Path, rows: list[dict[str, str]], store: Store, note: str) -> PartitionFile:
     if [row.get("image") for row in rows] != [row.image for row in store.manifest.rows]:
-        raise DataError(f"{path} does not list the images of {store.manifest.root}: make it anew.")
+        raise DataError(f"{path} does not list the images of {store.manifest.root}: make it again.")
     groups = tuple(row["group"] for row in rows)
     if "fold" in rows[0]:
         return PartitionFile(groups, None, tuple(int(row["fold"]) for row in rows), note)
     parts = tuple(row["part"] for row in rows)
     if not set(parts) <= set(get_args(Part)):
-        raise DataError(f"{path} has parts that are unknown: make it anew.")
+        raise DataError(f"{path} has unknown parts: make it again.")
     return PartitionFile(groups, parts, None, note)  # type: ignore[arg-type]

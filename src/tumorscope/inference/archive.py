@@ -49,7 +49,7 @@ class ArchiveCounts:
     Attributes:
         inputs: how many there were.
         failed: how many could not be read.
-        refused: how many are no slice like the training images.
+        refused: how many do not look like the training slices.
     """
 
     inputs: int = 0
@@ -78,7 +78,7 @@ def score_archive(
     Args:
         bundle: the model.
         inputs: names of image files.
-        out: a file that ends in `.jsonl` or `.csv`; its parts lie beside it until it is complete.
+        out: a file that ends in `.jsonl` or `.csv`; its parts lie next to it until it is complete.
         runtime: what runs the model.
         workers: how many work at once; as many as there are cores unless given.
         run: what answers the parts: `run_here` unless given, or `run_on_ray` of `inference.ray`.

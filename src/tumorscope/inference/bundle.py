@@ -77,7 +77,7 @@ def write_card(folder: Path, card: Card) -> None:
 
 
 def zip_bundle(folder: Path) -> Path:
-    """Write the zip of a bundle beside its folder and return its path."""
+    """Write the zip of a bundle next to its folder and return its path."""
     path = folder.with_suffix(".zip")
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name in FILES:
@@ -101,8 +101,8 @@ def open_bundle(place: str | Path) -> Bundle:
         content, top = _folder_reader(folder), folder
     else:
         raise BundleError(
-            f"{top} is no bundle: give a run of 'tumorscope train', its bundle/ folder or the zip "
-            "of it."
+            f"{top} is not a bundle: give a run of 'tumorscope train', its bundle/ folder or its "
+            "zip."
         )
     return Bundle(top, _read_card(top / CARD, content(CARD)), content)
 
@@ -112,13 +112,13 @@ def _read_card(path: Path, content: bytes) -> Card:
         card = Card.model_validate_json(content)
     except ValidationError as error:
         raise BundleError(
-            f"{path} is no card of format {FORMAT}{_first_problem(error)}: "
+            f"{path} is not a card of format {FORMAT}{_first_problem(error)}: "
             "it was damaged, or written by another version of tumorscope."
         ) from error
     if len(card.canonical) != len(card.classes) or len(set(card.classes)) != len(card.classes):
-        raise BundleError(f"{path} does not name each class once: take a fresh copy.")
+        raise BundleError(f"{path} does not name each class exactly once: take a fresh copy.")
     if len(card.calibration.thresholds) not in (0, len(card.classes)):
-        raise BundleError(f"{path} does not have a threshold a class: take a fresh copy.")
+        raise BundleError(f"{path} does not have one threshold for each class: take a fresh copy.")
     return card
 
 
@@ -143,10 +143,10 @@ def _zip_reader(path: Path) -> Callable[[str], bytes]:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
     except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        raise BundleError(f"{path} is no zip of a bundle, or it was cut off ({error}).") from error
+        raise BundleError(f"{path} is not the zip of a bundle, or is cut off ({error}).") from error
     names = [member.filename for member in members]
     if strange := [name for name in names if name not in FILES]:
-        raise BundleError(f"{path} holds {strange[0]!r}, which is no part of a bundle.")
+        raise BundleError(f"{path} holds {strange[0]!r}, which does not belong in a bundle.")
     if len(set(names)) < len(names) or CARD not in names:
         raise BundleError(f"{path} does not hold each file of a bundle once, {CARD} among them.")
     for member in members:

@@ -115,7 +115,7 @@ class Predictor:
     ) -> Iterator[Prediction]:
         """Answer for many images in order; one that cannot be read gets its error, not an end.
 
-        Each worker reads, resizes and answers a batch at a time on a core of its own. However many
+        Each worker reads, resizes and answers a batch at a time on its own core. However many
         images there are, only a few batches are in memory.
 
         Args:
@@ -190,7 +190,7 @@ class Predictor:
         limit = self.card.gate.limit
         if not strangeness <= limit:
             return (
-                f"no slice like the training images (strangeness {strangeness:.2f}, "
+                f"does not look like the training slices (strangeness {strangeness:.2f}, "
                 f"refused above {limit:g})"
             )
         return ""

@@ -198,8 +198,8 @@ def _refuse_size(trunk: nn.Module, recipe: Recipe, side: int) -> None:
     if recipe.head == "attention":
         if features.ndim != 4 or features.shape[1] != features_of(trunk):
             raise RecipeError(
-                f"The backbone {recipe.backbone} gives no feature maps that head=attention "
-                "could weigh: choose a convolutional one, or head=linear."
+                f"The backbone {recipe.backbone} gives no feature maps for head=attention: "
+                "choose a convolutional backbone, or head=linear."
             )
     elif features.ndim != 2:
         raise RecipeError(

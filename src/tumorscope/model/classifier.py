@@ -138,9 +138,7 @@ def _from_last_block(trunk: nn.Module) -> list[nn.Module]:
     """Return the last block of feature maps, as timm names it, and what follows it."""
     info = getattr(trunk, "feature_info", None)
     if not info:
-        raise RecipeError(
-            "What the last block of this backbone is, is not known: name blocks in 'train'."
-        )
+        raise RecipeError("The last block of this backbone is not known: name blocks in 'train'.")
     name = str(info[-1]["module"])
     block = trunk.get_submodule(name)
     if any(parameter.ndim > 1 for parameter in block.parameters()):

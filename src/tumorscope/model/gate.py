@@ -1,4 +1,4 @@
-"""The gate: tells inputs that are no slice like those a model was taught with.
+"""The gate: recognises inputs that do not look like the slices a model was trained on.
 
 An input is looked at in three ways: as a small picture, by how often grey levels and steps between
 neighbours occur in it, and as the features that the model sees in it. In each view, probabilistic
@@ -77,7 +77,7 @@ class Subspace:
 
 @dataclass(frozen=True)
 class Gate:
-    """What an input must be like to be answered.
+    """What an input must look like to be answered.
 
     Attributes:
         picture, texture, features: where training images lie in each view.
@@ -102,11 +102,11 @@ class Gate:
 
 
 def fit_gate(seen: Views, held: Views) -> Gate:
-    """Learn what inputs must be like.
+    """Learn from training images what inputs must look like.
 
     Args:
         seen: training images.
-        held: images that the model was not taught with.
+        held: images that the model was not trained on.
     """
     familiar = (_fit(seen.picture), _fit(seen.texture), _fit(seen.features))
     count = len(held.picture)

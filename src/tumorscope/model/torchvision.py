@@ -1,7 +1,7 @@
-"""Make torchvision importable beside a CPU build of PyTorch.
+"""Make torchvision importable with a CPU build of PyTorch.
 
 timm and torchmetrics import torchvision. The torchvision of the package index is built for CUDA;
-beside a CPU build of PyTorch its compiled part cannot load, and its import then fails on operators
+with a CPU build of PyTorch its compiled part cannot load, and its import then fails on operators
 which that part would have declared. Nothing here uses them: declaring their names is enough.
 """
 

@@ -74,7 +74,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             f"The weights {path} are no file of tensors alone (damaged, or they want code to be "
             "run, which is refused): save them as safetensors."
         ) from error
-    raise RecipeError(f"The weights {path} are of no known kind: give .safetensors or .pth.")
+    raise RecipeError(f"The weights {path} are in no known format: give .safetensors or .pth.")
 
 
 def _tensors(path: Path, content: Any) -> dict[str, Tensor]:
@@ -82,7 +82,7 @@ def _tensors(path: Path, content: Any) -> dict[str, Tensor]:
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
             content = content[wrapper]
     if not isinstance(content, Mapping) or not all(isinstance(v, Tensor) for v in content.values()):
-        raise RecipeError(f"The weights {path} hold something else than named tensors.")
+        raise RecipeError(f"The weights {path} hold something other than named tensors.")
     return dict(content)
 
 

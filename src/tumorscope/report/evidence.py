@@ -110,13 +110,13 @@ def _answers(results: Results, card: Card, environment: Mapping[str, Any]) -> di
         "report.",
         "failures": f"{len(results.subgroups)} subgroups, the surest mistakes and "
         f"{len(results.confused)} confused pairs of classes: see the report.",
-        "limitations": " ".join(results.warnings) or "None was found by the tool itself.",
+        "limitations": " ".join(results.warnings) or "None found by tumorscope itself.",
         "availability": "bundle/ holds weights, graph and card; recipe.yaml and environment.json "
-        "say how to train it again.",
-        "predictors": "The pixels of one slice, and nothing else.",
+        "hold what is needed to train it again.",
+        "predictors": "The pixels of one slice and nothing else.",
         "updating": f"Temperature {results.calibration.temperature:.2f}. "
         f"{results.calibration.note}",
-        "prediction": "The class of the largest of the probabilities that the network gives; sets "
+        "prediction": "The class with the highest probability; sets "
         f"of labels at an error rate of {results.sets.error_rate:g}.",
         "imbalance": "Test images: "
         + ", ".join(f"{n} {s.support}" for n, s in results.all.per_class.items())

@@ -54,7 +54,8 @@ def model_card(results: Results, card: Card) -> str:
             f"kept; first weights: {card.provenance.weights or 'drawn at random'}.\n",
             f"## Calibration\n\nTemperature {results.calibration.temperature:.2f}. "
             f"{results.calibration.note}\n",
-            f"Made by tumorscope {results.tumorscope}. Research software, not a medical device.\n",
+            f"Made with tumorscope {results.tumorscope}. Research software, not a medical device."
+            "\n",
         ]
     )
 
@@ -73,9 +74,9 @@ def usage(card: Card) -> str:
             f"(resized in the graph to {size} × {size}) |",
             f"| `probabilities` | float32 (n, {len(card.classes)}) | of {', '.join(card.classes)}, "
             "temperature included |",
-            f"| `embedding` | float32 (n, {card.embedding}) | what the network sees |",
-            f"| `strangeness` | float32 (n,) | above {card.gate.limit:g}: no slice like those of "
-            "training, do not use the answer |",
+            f"| `embedding` | float32 (n, {card.embedding}) | the network's features |",
+            f"| `strangeness` | float32 (n,) | above {card.gate.limit:g}: does not look like the "
+            "training slices, do not use the answer |",
             "\nColour becomes grey by ITU-R 601: 0.299 red + 0.587 green + 0.114 blue. "
             "Thresholds of the sets of labels are in `card.json`, `calibration`.\n",
             f"Licence: {card.licence}\n",

@@ -74,7 +74,7 @@ def _dots(axes: Axes, rows: Sequence[tuple[str, Score]], colours: Sequence[objec
 
 
 def reliability(calibration: Calibration) -> Figure:
-    """Share of right answers against confidence, before and after the temperature."""
+    """Share of correct answers against confidence, before and after the temperature."""
     with mpl.rc_context(STYLE):
         figure = empty_figure(8, 3.9)
         panels = figure.subplots(1, 2, sharey=True)
@@ -94,7 +94,7 @@ def reliability(calibration: Calibration) -> Figure:
             axes.set(xlabel="confidence", xlim=(0, 1.02), ylim=(0, 1.02), aspect="equal")
             for axis in (axes.xaxis, axes.yaxis):
                 axis.set_major_formatter(PercentFormatter(1, decimals=0))
-        panels[0].set_ylabel("answers that are right")
+        panels[0].set_ylabel("share of correct answers")
     return figure
 
 
@@ -105,7 +105,7 @@ def risk_coverage(selection: Selection) -> Figure:
         axes = figure.subplots()
         axes.plot(selection.coverage, selection.risk, color=MODEL, lw=2)
         axes.axhline(selection.risk[-1], color="0.35", ls=":", lw=1.5)
-        axes.set(xlabel="images that are answered, surest first", ylabel="wrong answers")
+        axes.set(xlabel="share of images answered, most confident first", ylabel="wrong answers")
         axes.set(xlim=(0, 1), ylim=(0, max(0.05, 1.15 * max(selection.risk))))
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_formatter(PercentFormatter(1, decimals=0))

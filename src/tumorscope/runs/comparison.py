@@ -34,7 +34,7 @@ def compare_runs(folders: Sequence[Path]) -> Comparison:
         UsageError: fewer than two, one named twice, or one that is no finished run.
     """
     if len(folders) < 2:
-        raise UsageError("One run compares with nothing: name two or more.")
+        raise UsageError("One run cannot be compared: name two or more.")
     if len({folder.resolve() for folder in folders}) < len(folders):
         raise UsageError("A run is named twice: name each once.")
     answers = {folder: read_answers(folder) for folder in folders}

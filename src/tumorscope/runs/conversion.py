@@ -68,7 +68,7 @@ class ExportImages:
 
     @property
     def samples(self) -> NDArray[np.uint8]:
-        """The images that quantisation looks at, from all over the validation rows."""
+        """The images for quantisation, spread over the validation rows."""
         count = len(self.judged)
         chosen = np.linspace(0, count - 1, min(SAMPLES, count)).astype(np.intp)
         return self.store.pixels(self.judged[chosen])
@@ -104,7 +104,7 @@ def convert_run(
     original, results = open_bundle(run), read_results(run)
     images = ExportImages(*run_data(run, data, progress))
     if not len(images.judged):
-        raise UsageError(f"{run} has no validation images, which an export is held against.")
+        raise UsageError(f"{run} has no validation images, which an export is compared on.")
     card = original.card.model_copy(update=dict(terms))
     progress.say(f"converting the network to {card.precision} for {to}")
     contents = convert_bundle(original, to, card.precision, images.samples)

@@ -77,7 +77,7 @@ def evaluate_run(
         folder: the run.
         survey: its data.
         partition: which rows form which part.
-        options: what to look at beside the usual.
+        options: what to look at beyond the defaults.
         progress: where to report.
     """
     predictor = Predictor.load(folder)

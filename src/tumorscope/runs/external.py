@@ -38,7 +38,7 @@ def evaluate_elsewhere(
         other: the other set, at the model's size.
         data: where it is; its name becomes that of the folder under `external/`.
         classes: its label by class of the model, where names do not tell.
-        options: what to look at beside the usual.
+        options: what to look at beyond the defaults.
         progress: where to report.
 
     Raises:
@@ -109,7 +109,7 @@ def _new_images(
         )
     unknown = f", and {offered - known} of classes that it does not know" if offered > known else ""
     note = (
-        f"All images of {data.name} are test images, less {origins.leaking.sum()} that have a "
+        f"All images of {data.name} are test images, except {origins.leaking.sum()} that have a "
         "copy, a near copy or a slice of the same patient in what the model was trained or chosen "
         f"on{unknown}. {mapping.note}"
     )

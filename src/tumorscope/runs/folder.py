@@ -42,7 +42,7 @@ MANIFEST_COLUMNS = (
 
 
 def is_run(folder: Path) -> bool:
-    """Say whether a folder was made by a training."""
+    """Say whether a folder is a run."""
     return (folder / RECIPE).is_file() and (folder / ENVIRONMENT).is_file()
 
 
@@ -74,16 +74,16 @@ def refuse_folder(folder: Path, data: Path, *, overwrite: bool, resume: bool) ->
     if overwrite and resume:
         raise UsageError("--overwrite and --resume exclude each other: choose one.")
     if resume and not is_run(folder):
-        raise UsageError(f"{folder} is no run to resume: leave --resume out to start one.")
+        raise UsageError(f"{folder} is not a run to resume: leave --resume out to start one.")
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         if not is_run(folder):
             raise UsageError(
-                f"{folder} exists and is no run of tumorscope, so it is left alone: "
+                f"{folder} exists and is not a tumorscope run, so it is left alone: "
                 "choose another with --out."
             )
         if not (overwrite or resume):
             raise UsageError(
-                f"{folder} exists: give --resume to go on with it, --overwrite to replace it, "
+                f"{folder} exists: give --resume to continue it, --overwrite to replace it, "
                 "or another --out."
             )
 
@@ -99,7 +99,7 @@ def refuse_series(
     refuse_inside(folder, data)
     if folder.exists() and not (folder.is_dir() and (resume or overwrite)):
         raise UsageError(
-            f"{folder} exists: give --resume to go on with it, --overwrite to replace it, "
+            f"{folder} exists: give --resume to continue it, --overwrite to replace it, "
             "or another --out."
         )
     for run in runs:
@@ -110,7 +110,7 @@ def refuse_series(
 def create_run(
     folder: Path, recipe: Recipe, store: Store, partition: Partition, *, device: str, data: Path
 ) -> None:
-    """Write what goes into a training; a former run in the folder is removed.
+    """Write the inputs of a run; an earlier run in the folder is removed.
 
     Raises:
         UsageError: the folder cannot be written to.
@@ -144,8 +144,8 @@ def resumed_recipe(folder: Path, recipe: Recipe, store: Store) -> Recipe:
             name for name in Recipe.model_fields if getattr(began, name) != getattr(recipe, name)
         ]
         raise UsageError(
-            f"{folder} was begun with another {', '.join(differing)}: resume with the same "
-            "settings, or start anew with --overwrite."
+            f"{folder} was started with another {', '.join(differing)}: resume with the same "
+            "settings, or start again with --overwrite."
         )
     check_data(folder, store)
     return recipe
@@ -160,7 +160,7 @@ def check_data(folder: Path, store: Store) -> None:
     if not is_same_data(folder, store):
         raise DataError(
             f"The data at {store.manifest.root} is not what {folder} was trained on (files or "
-            "labels changed): restore it, or train anew."
+            "labels changed): restore it, or train again."
         )
 
 
@@ -269,7 +269,7 @@ def read_environment(folder: Path) -> dict[str, Any]:
         content: dict[str, Any] = json.loads((folder / ENVIRONMENT).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UsageError(
-            f"{folder} is no run of 'tumorscope train': give a folder under runs/."
+            f"{folder} is not a run of 'tumorscope train': give a folder under runs/."
         ) from error
     return content
 

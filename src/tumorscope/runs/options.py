@@ -1,4 +1,4 @@
-"""What can be asked of a run, and the one place that holds the defaults."""
+"""The options of a run, and the only place that holds their defaults."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields

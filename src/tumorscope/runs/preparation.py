@@ -21,7 +21,7 @@ class Preparation:
     """What runs on the same parts start from.
 
     Attributes:
-        options: what was asked for.
+        options: of the run.
         survey: the images, and what one look at all of them shows.
         partition: which of them form which part.
     """
@@ -32,7 +32,7 @@ class Preparation:
 
 
 def resolve_recipe(options: TrainOptions) -> Recipe:
-    """Return the recipe that was asked for, with its fields changed as asked.
+    """Return the recipe of the options, with its overrides applied.
 
     Raises:
         RecipeError: there is no such recipe, or no such field.
@@ -88,13 +88,13 @@ def series_folders(
     """Return the folder of several runs and the folder of each in it.
 
     Args:
-        options: what was asked for.
+        options: of the run.
         recipe: the recipe that they share.
         kind: `seeds` or `folds`, as the option is called.
         names: of the runs' folders.
 
     Raises:
-        UsageError: several processes were asked for, or something is in the way.
+        UsageError: several processes were requested, or the folder is in use.
     """
     if options.processes > 1:
         raise UsageError(f"--{kind} trains in one process: leave --devices and --nodes out.")

@@ -107,7 +107,7 @@ def _open_data(folder: Path, progress: Progress) -> Store:
     run = folder / "fold-1" if is_cross_validation(folder) else folder
     data = Path(read_environment(run)["data"]["path"])
     if not data.exists():
-        raise UsageError(f"The data of {folder} is not at {data} any more: bring it back.")
+        raise UsageError(f"The data of {folder} is not at {data} any more: restore it.")
     return open_store(read_manifest(data), MIDDLE, progress=progress)
 
 

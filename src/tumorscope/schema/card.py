@@ -64,7 +64,7 @@ class Provenance(Strict):
 
 
 class ModelCalibration(Strict):
-    """What validation images taught about how sure the model may be.
+    """Calibration learned from the validation images.
 
     Attributes:
         temperature: what the logarithms of the probabilities are divided by; part of the graph.
@@ -87,7 +87,7 @@ class GateSummary(Strict):
 
     Attributes:
         images: training images that say where slices lie.
-        held: images that the model was not taught with; they set the limit, which is 1.
+        held: images that the model was not trained on; they set the limit, which is 1.
         false_alarms: the share of slices like those that is expected to be refused.
         limit: the strangeness above which an input is refused.
     """
@@ -134,7 +134,7 @@ class Card(Strict):
         embedding: how many features the second output has.
         precision: of the graph: fp32; fp16, where weights are held in half precision; int8, where
             it computes in eight bits.
-        conversion: how the graph answers beside the one it was made from; None in a run's bundle.
+        conversion: how its answers compare with the original graph's; None in a run's bundle.
         preprocessing: what happens before the network.
         recipe: how it was trained.
         calibration: how sure it may be.

@@ -1,4 +1,4 @@
-"""Recipes: everything a training needs but the data, in a strict schema."""
+"""Recipes: everything a run needs except the data, in a strict schema."""
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -106,7 +106,7 @@ class Stage(Strict):
 
 
 class Recipe(Strict):
-    """Everything a training needs but the data.
+    """Everything a run needs except the data.
 
     Attributes:
         name, summary, source: what it is and where it comes from.
@@ -120,11 +120,11 @@ class Recipe(Strict):
             training images, where they have some; 0 leaves the attention to itself.
         dropout: before the last layer, while training.
         image_size: the side of the square images, in pixels.
-        batch_size: images a training step.
+        batch_size: images in a training step.
         label_from: `folder` takes the class from folder or table; `boxes` from the class number in
             the box's label file.
         box_classes: class names of the box files' numbers, in order; where empty, from a
-            `data.yaml` or `classes.txt` beside the data, else each number's most frequent folder.
+            `data.yaml` or `classes.txt` next to the data, else each number's most frequent folder.
         needs_boxes: refuse data in which no lesion is marked by a box.
         published_split: use the data's published split, leaks and all, where it has one.
         label_smoothing: share of each label spread over all classes.
@@ -248,7 +248,7 @@ def _read(name: str | Path) -> dict[str, Any]:
         raise RecipeError(f"The recipe file {name} cannot be read: {error}.") from error
     except yaml.YAMLError as error:
         position = str(getattr(error, "problem_mark", "")).strip()
-        raise RecipeError(f"The recipe file {name} is no valid YAML {position}.") from error
+        raise RecipeError(f"The recipe file {name} is not valid YAML {position}.") from error
     if not isinstance(content, dict):
         raise RecipeError(f"The recipe file {name} holds no fields.")
     return content
@@ -269,7 +269,7 @@ def _source(name: str | Path) -> Traversable:
 def _apply(content: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key:
-        raise RecipeError(f"'{override}' is no field=value, as in image_size=96.")
+        raise RecipeError(f"'{override}' is not field=value, as in image_size=96.")
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError:
@@ -330,11 +330,11 @@ def _explain(name: str | Path, content: Mapping[str, Any], error: ValidationErro
     if first["type"] == "missing":
         return f"Recipe {name}: the field '{field}' is missing."
     if first["type"] == "too_short" and field.endswith("train"):
-        return f"Recipe {name}: {field} is empty, so that the stage trains nothing: name blocks."
+        return f"Recipe {name}: {field} is empty, so the stage trains nothing: name blocks."
     if not field:
         return f"Recipe {name}: {first['msg'].removeprefix('Value error, ')}."
     problem = first["msg"][0].lower() + first["msg"][1:]
-    return f"Recipe {name}: {field}={first['input']!r} cannot be; {problem}."
+    return f"Recipe {name}: {field}={first['input']!r} is not allowed; {problem}."
 
 
 def dump_recipe(recipe: Recipe) -> str:

@@ -186,7 +186,7 @@ class SplitNote(Strict):
 
 
 class Results(Strict):
-    """What an evaluation found: scores of the test part, and all that puts them in place.
+    """Results of an evaluation: scores of the test part and what is needed to judge them.
 
     Attributes:
         format: the version of this schema.

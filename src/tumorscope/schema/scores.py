@@ -96,10 +96,10 @@ class Controls(Strict):
 
 
 class ImageScores(Scores):
-    """Scores with the controls on the same images beside them.
+    """Scores, and the controls' on the same images.
 
     Attributes:
-        controls: what needs no learning scores.
+        controls: scores of the controls.
     """
 
     controls: Controls

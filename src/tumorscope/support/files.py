@@ -37,7 +37,7 @@ def explained(path: Path) -> Iterator[None]:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` and move it into place when the block succeeds."""
+    """Yield a temporary path next to `path` and move it into place when the block succeeds."""
     with explained(path):
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         os.close(descriptor)

@@ -71,7 +71,7 @@ def read_history(folder: Path) -> list[Epoch]:
         saved = torch.load(path, map_location="cpu", weights_only=True)
         return list(saved[HISTORY])
     except Exception as error:  # whatever a damaged file makes the reader raise
-        raise DataError(f"{path} is damaged: start anew with --overwrite.") from error
+        raise DataError(f"{path} is damaged: start again with --overwrite.") from error
 
 
 def load_best(model: Classifier, folder: Path) -> None:

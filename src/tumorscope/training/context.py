@@ -11,7 +11,7 @@ from tumorscope.support.progress import Progress
 
 @dataclass(frozen=True)
 class TrainingContext:
-    """What training needs beside model, data and recipe.
+    """What training needs besides model, data and recipe.
 
     Attributes:
         folder: the run's folder; `metrics.csv` and `checkpoints/` are written there.

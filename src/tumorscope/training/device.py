@@ -1,4 +1,4 @@
-"""Where a training runs, and in which precision."""
+"""The device a run uses, and its precision."""
 
 import torch
 
@@ -12,7 +12,7 @@ def resolve_device(device: str) -> str:
     """Return the device that will be used: `cpu`, `cuda` or `mps`.
 
     Raises:
-        UsageError: the device asked for is not here.
+        UsageError: the device is not available here.
     """
     here = {
         "cpu": True,

@@ -1,4 +1,4 @@
-"""Places beside `metrics.csv` that can follow a training's scores."""
+"""Loggers that receive each epoch's scores in addition to `metrics.csv`."""
 
 import os
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ def open_loggers(names: Sequence[str], folder: Path) -> list[Logger]:
 
     Args:
         names: of `LOGGERS`. TensorBoard writes to `tensorboard/` in the run's folder; MLflow to
-            the server or database that `MLFLOW_TRACKING_URI` names, else to `mlflow.db` beside the
+            the server or database that `MLFLOW_TRACKING_URI` names, else to `mlflow.db` next to the
             run's folder.
         folder: the run's folder, whose name becomes the run's name.
     """

@@ -125,7 +125,7 @@ def from_leader(value: Value) -> Value:
     try:
         distributed.broadcast_object_list(values)
     except RuntimeError as error:  # each backend says in its own way that a connection is closed
-        raise UsageError("the leading process has ended: see what it says.") from error
+        raise UsageError("the leading process has ended: see its message.") from error
     shared: Value = values[0]
     return shared
 

@@ -22,7 +22,7 @@ def fastest_front(
 ) -> Front:
     """Return what runs a frozen front fastest here.
 
-    Outputs that are kept in single precision are asked to be exact, so PyTorch makes them.
+    Outputs kept in single precision must be exact, so PyTorch computes them.
 
     Args:
         front: the layers that are run.
@@ -44,10 +44,11 @@ def fastest_front(
         compiled = _in_openvino(front, recipe, noise)
         expected, answered = plain(noise), compiled(noise)
     except Exception as error:  # noqa: BLE001 (layers it cannot convert are told in many ways)
-        progress.say(f"OpenVINO cannot run the frozen layers ({_first_line(error)}): PyTorch does.")
+        reason = _first_line(error)
+        progress.say(f"OpenVINO cannot run the frozen layers ({reason}): PyTorch runs them.")
         return plain
     if float((answered - expected).abs().mean()) > AGREEMENT * float(expected.abs().mean()):
-        progress.say("OpenVINO answers otherwise than PyTorch for the frozen layers: PyTorch runs.")
+        progress.say("OpenVINO and PyTorch disagree on the frozen layers: PyTorch runs them.")
         return plain
     return compiled
 

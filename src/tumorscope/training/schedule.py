@@ -48,7 +48,7 @@ def _falling(share: float) -> float:
 
 
 def plateau_factor(stage: Stage, losses: Sequence[float]) -> float:
-    """Return what PyTorch's ReduceLROnPlateau would have made of the rate after these epochs.
+    """Return the learning rate that PyTorch's ReduceLROnPlateau would have after these epochs.
 
     Args:
         stage: its patience and factor.

@@ -1,4 +1,4 @@
-"""One stage as Lightning runs it: what a training step and a validation step are."""
+"""One stage as a Lightning module: its training step and its validation step."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ HISTORY = "history"  # of the epochs, in a checkpoint
 
 @dataclass(frozen=True)
 class Plan:
-    """What a training step must know of the data.
+    """What a training step needs to know about the data.
 
     Attributes:
         classes: how many there are.

@@ -42,7 +42,7 @@ def _in_folder(top: Path) -> Manifest:
     for _ in range(MAX_DEPTH):
         class_folders = find_class_folders(folder)
         table = find_table(folder)
-        if table is not None and len(class_folders) < 2:  # one folder beside a table is no class
+        if table is not None and len(class_folders) < 2:  # a folder next to a table is no class
             return read_table(table)
         if class_folders:
             return read_class_folders(folder)
@@ -51,6 +51,5 @@ def _in_folder(top: Path) -> Manifest:
             break
         folder = inner[0]
     raise DataError(
-        f"{top} has no layout that is known.\nFound:\n{describe_folder(top)}\n"
-        f"Layouts that are read:\n{LAYOUTS}"
+        f"{top} has no known layout.\nFound:\n{describe_folder(top)}\nKnown layouts:\n{LAYOUTS}"
     )

@@ -32,7 +32,7 @@ def label_by_boxes(manifest: Manifest, classes: Sequence[str]) -> Manifest:
 
     Args:
         manifest: a data set whose boxes have class numbers.
-        classes: the numbers' names, in order; looked for beside the data where empty.
+        classes: the numbers' names, in order; read from next to the data where empty.
 
     Returns:
         The data set under the new labels, without the images that no box names a class of; its
@@ -61,8 +61,8 @@ def label_by_boxes(manifest: Manifest, classes: Sequence[str]) -> Manifest:
     changed = sum(before[row.image] != row.label for row in rows)
     listed = ", ".join(f"{number} {name}" for number, name in sorted(names.items()))
     note = (
-        f"Classes are the boxes' ({listed}; {origin}); {changed} of {len(rows)} images lie in the "
-        "folder of another class."
+        f"Classes are taken from the boxes ({listed}; {origin}); {changed} of {len(rows)} images "
+        "lie in another class's folder."
     )
     return replace(manifest, rows=tuple(rows), left_out=tuple(left_out), note=note)
 
@@ -109,7 +109,7 @@ def _by_majority(rows: Sequence[Row]) -> Names:
     names = {number: counts.most_common(1)[0][0] for number, counts in folders.items()}
     if len(set(names.values())) < len(names):
         raise DataError(
-            "Two class numbers of the boxes lie mostly in one folder, so that their names cannot "
-            "be learned from the folders: name them in box_classes."
+            "Two class numbers of the boxes lie mostly in one folder, so the folders do not tell "
+            "their names: name them in box_classes."
         )
     return names

@@ -38,7 +38,7 @@ def find_class_folders(folder: Path) -> list[ClassFolder]:
 def find_second_copies(folder: Path) -> list[Path]:
     """Return the subfolders that hold the same classes as their siblings.
 
-    A much used yes / no set is distributed with its class folders once beside and once inside
+    A much used yes / no set is distributed with its class folders twice, next to and inside
     such a folder.
     """
     inner = subfolders(folder)
@@ -91,7 +91,7 @@ def read_class_folders(folder: Path) -> Manifest:
 
 
 def _class_names(class_folders: list[ClassFolder]) -> dict[str, str]:
-    """Choose one spelling a class: the first, which is the training part's where there is one."""
+    """Choose a spelling for each class: the first, of the training part where there is one."""
     ordered = sorted(class_folders, key=lambda pair: (pair[0] != "train", pair[0] or "", pair[1]))
     names: dict[str, str] = {}
     seen: dict[tuple[Part | None, str], str] = {}

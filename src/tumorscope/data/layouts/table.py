@@ -71,9 +71,9 @@ def _read_rows(path: Path) -> list[tuple[int, dict[str, str]]]:
                 for row in reader
             ]
     except UnicodeDecodeError as error:
-        raise DataError(f"{path} is no UTF-8 text: save the manifest as a CSV file.") from error
+        raise DataError(f"{path} is not UTF-8 text: save it as a UTF-8 CSV file.") from error
     except csv.Error as error:
-        raise DataError(f"{path} is no readable CSV ({error}).") from error
+        raise DataError(f"{path} is not a readable CSV ({error}).") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}).") from error
 
@@ -102,7 +102,7 @@ def _split(path: Path, number: int, text: str) -> Part | None:
         return SPLIT_NAMES[squeeze(text)]
     except KeyError:
         raise DataError(
-            f"{path}, line {number}: the split '{text}' is none of train, validation, test."
+            f"{path}, line {number}: the split '{text}' is not train, validation or test."
         ) from None
 
 
@@ -112,7 +112,8 @@ def _fold(path: Path, number: int, text: str) -> int | None:
     try:
         return int(text)
     except ValueError:
-        raise DataError(f"{path}, line {number}: the fold '{text}' is no whole number.") from None
+        message = f"{path}, line {number}: the fold '{text}' is not a whole number."
+        raise DataError(message) from None
 
 
 def _boxes(path: Path, number: int, values: Mapping[str, str]) -> tuple[Box, ...]:
@@ -126,7 +127,7 @@ def _boxes(path: Path, number: int, values: Mapping[str, str]) -> tuple[Box, ...
         box = None
     if box is None:
         raise DataError(
-            f"{path}, line {number}: the box ({', '.join(texts)}) is no centre and size in "
+            f"{path}, line {number}: the box ({', '.join(texts)}) is not a centre and size in "
             "fractions of the image, each between 0 and 1."
         )
     return (box,)
@@ -139,7 +140,7 @@ def _refuse_spellings(path: Path, rows: Mapping[str, Row]) -> None:
         if twin != row.label:
             raise DataError(
                 f"{path}: the labels '{twin}' and '{row.label}' name the same class: "
-                "write them alike."
+                "spell them alike."
             )
 
 

@@ -110,7 +110,7 @@ def parse_table(set_name: str, content: bytes) -> Table:
         ) from error
     sound = prints.dtype == np.int8 and prints.shape == (len(names), LENGTH)
     if not sound or not len(names) == len(patients) == len(labels):
-        raise DataError(f"The lineage table '{set_name}' does not fit together: add it again.")
+        raise DataError(f"The lineage table '{set_name}' is inconsistent: add it again.")
     return Table(set_name, prints, names, patients, labels)
 
 

@@ -63,11 +63,11 @@ def _check(bundle: Bundle, engine: Engine) -> None:
         answers = engine(np.zeros((1, 8, 8), np.float32))
     except Exception as error:  # runtimes raise types of their own, not all exported
         raise BundleError(
-            f"The graph of {bundle.place} does not answer a slice: take a fresh copy."
+            f"The graph of {bundle.place} fails on a slice: take a fresh copy."
         ) from error
     shapes = [part.shape for part in answers]
     if shapes != [(1, len(bundle.card.classes)), (1, bundle.card.embedding), (1,)]:
         raise BundleError(
-            f"The graph of {bundle.place} answers in other shapes than its card says: take a "
+            f"The graph of {bundle.place} gives answers of other shapes than its card says: take a "
             "fresh copy."
         )

@@ -15,7 +15,7 @@ def open_engine(bundle: Bundle, threads: int) -> Engine:
     """Return what answers slices; see `tumorscope.inference.runtimes.open_engine`."""
     if GRAPH not in bundle:
         raise BundleError(
-            f"{bundle.place} was exported for OpenVINO alone: use --runtime openvino, or export "
+            f"{bundle.place} was exported for OpenVINO only: use --runtime openvino, or export "
             "with --to onnx."
         )
     content = bundle.read(GRAPH)
