@@ -1,0 +1,28 @@
+"""In a notebook, results show themselves as tables and work says how far it is."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+CELL = "import tumorscope\ntumorscope.audit(data={data!r}, out={out!r})"
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of Jupyter's own packages
+def test_a_real_kernel_shows_progress_and_the_result(
+    class_folders: Callable[..., Path], tmp_path: Path
+) -> None:
+    """The last value of a cell is a table with the path of its page; nothing is printed as code."""
+    data, out = class_folders(glioma=6, no_tumor=6), tmp_path / "audit"
+    cell = nbformat.v4.new_code_cell(CELL.format(data=str(data), out=str(out)))
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    *reports, value = cell.outputs
+    shown = value["data"]["text/html"]
+    assert "<caption>Audit of data</caption>" in shown
+    assert "<th>images</th><td>12 (0 left out)</td>" in shown
+    assert str(out / "audit.html") in shown
+    said = "".join(str(output.get("text", output.get("data"))) for output in reports)
+    assert "reading images: 12 images in" in said
