@@ -60,9 +60,11 @@ def real_data() -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep stores out of the user's cache."""
+    """Keep stores out of the user's cache, in one that all workers share."""
+    top = tmp_path_factory.getbasetemp()
+    shared = top.parent if "PYTEST_XDIST_WORKER" in os.environ else top
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TUMORSCOPE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("TUMORSCOPE_CACHE", str(shared / "cache"))
         yield
 
 

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 import tumorscope
 from tests.conftest import Command
+from tests.training.runs import train_only
 from tumorscope.data.layouts import read_manifest
 from tumorscope.schema.recipe import load_recipe, recipe_names
 from tumorscope.support.files import read_csv
@@ -27,6 +28,7 @@ HOMES = {
     "best": "boxes",
 }
 SMALL = ("pretrained=false", "epochs=1", "image_size=64", "batch_size=8")
+SMALLER = {"resnet18": "resnet10t", "resnet50": "resnet10t", "mobilenetv2_100": "mobilenetv2_050"}
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +47,12 @@ def few(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[
         return place
 
     return copy
+
+
+def small(name: str) -> tuple[str, ...]:
+    """Settings under which a recipe is quick: few pixels, and a smaller network of its family."""
+    backbone = load_recipe(name).backbone
+    return (*SMALL, f"backbone={SMALLER.get(backbone, backbone)}")
 
 
 def copy_image(source: Path, target: Path, image: str) -> None:
@@ -75,7 +83,7 @@ def test_recipes_run_end_to_end(
 ) -> None:
     """One epoch a stage on few real images, from the command line to the report."""
     data, out = few(HOMES[name]), tmp_path / "run"
-    ran = command("train", data, "--recipe", name, "--out", out, "--device", "cpu", *SMALL)
+    ran = command("train", data, "--recipe", name, "--out", out, "--device", "cpu", *small(name))
     assert ran.returncode == 0, ran.stderr
     history = read_csv(out / "metrics.csv")
     assert [row["stage"] for row in history] == [str(n) for n in range(len(history))]
@@ -93,7 +101,10 @@ def test_the_published_part_is_the_test_part_where_the_recipe_says_so(
 ) -> None:
     """The boxes' recipe takes Val as test, and its leaks are counted."""
     run = tumorscope.train(
-        data=few("boxes"), recipe="resnet50-boxes", out=tmp_path / "run", overrides=SMALL
+        data=few("boxes"),
+        recipe="resnet50-boxes",
+        out=tmp_path / "run",
+        overrides=small("resnet50-boxes"),
     )
     assert run.results.split.method == "published, validation drawn"
     parts = {row["image"]: row["part"] for row in read_csv(run.folder / "partition.csv")}
@@ -102,7 +113,7 @@ def test_the_published_part_is_the_test_part_where_the_recipe_says_so(
 
 def test_classes_can_come_from_the_boxes(few: Callable[[str], Path], tmp_path: Path) -> None:
     """`label_from=boxes` trains and evaluates on the numbers' names."""
-    options = [*SMALL, "label_from=boxes", "box_classes=[g, m, n, p]"]
+    options = [*small("resnet50-boxes"), "label_from=boxes", "box_classes=[g, m, n, p]"]
     run = tumorscope.train(
         data=few("boxes"), recipe="resnet50-boxes", out=tmp_path / "run", overrides=options
     )
@@ -116,11 +127,11 @@ def test_a_frozen_stage_leaves_the_backbone_bit_identical(phantoms: Path, tmp_pa
     recipe = load_recipe(
         "mobilenetv2-staged", [*overrides, "pretrained=false", "stages.1.train=[head]"]
     )
-    run = tumorscope.train(data=phantoms, recipe=recipe, out=tmp_path / "run", device="cpu")
+    train_only(phantoms, tmp_path / "run", (), recipe)
     from tumorscope.model import build_classifier  # noqa: PLC0415 (needs the shim of conftest)
 
-    began = build_classifier(recipe, len(run.results.classes)).state_dict()
-    ended = load_file(run.folder / "bundle" / "weights.safetensors")
+    began = build_classifier(recipe, classes=4).state_dict()
+    ended = load_file(tmp_path / "run" / "checkpoints" / "best.safetensors")
     for name, value in ended.items():
         same = torch.equal(value, began[name])
         assert same == name.startswith("trunk."), name
@@ -133,10 +144,9 @@ def test_a_stage_that_stalls_ends_early_and_resumes_so(phantoms: Path, tmp_path:
         *("batch_size=8", "stages.1.train=[head]"),
     ]
     out = tmp_path / "run"
-    options = {"data": phantoms, "recipe": "mobilenetv2-staged", "overrides": overrides}
-    tumorscope.train(**options, out=out, device="cpu")  # type: ignore[arg-type]
+    train_only(phantoms, out, overrides, "mobilenetv2-staged")
     stages = [row["stage"] for row in read_csv(out / "metrics.csv")]
     assert stages == ["0"] * 3 + ["1"] * 3
     before = (out / "metrics.csv").read_bytes()
-    tumorscope.train(**options, out=out, device="cpu", resume=True)  # type: ignore[arg-type]
+    train_only(phantoms, out, overrides, "mobilenetv2-staged", resume=True)
     assert (out / "metrics.csv").read_bytes() == before

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-import tumorscope
+from tests.training.runs import train_only
 from tumorscope.data.layouts import read_manifest
 from tumorscope.data.store import open_store
 from tumorscope.errors import RecipeError
@@ -52,7 +52,7 @@ def attended(run: Path, data: Path) -> tuple[float, float]:
     """The attention that falls into the boxes of unseen images, and the boxes' share of them."""
     recipe = load_recipe(run / "recipe.yaml")
     model = build_classifier(recipe, 4).eval()
-    model.load_state_dict(load_file(run / "bundle" / "weights.safetensors"))
+    model.load_state_dict(load_file(run / "checkpoints" / "best.safetensors"))
     assert isinstance(model.pool, AttentionPool)
     part = {row["image"]: row["part"] for row in read_csv(run / "partition.csv")}
     store = open_store(read_manifest(data), recipe.image_size)
@@ -76,10 +76,8 @@ def test_boxes_teach_where_to_look(phantoms: Path, tmp_path: Path) -> None:
         *("head=attention", "attention_weight=1", "augment.vertical_flip=0"),
         *("augment.rotation=10", "augment.shift=0.05"),
     ]
-    run = tumorscope.train(
-        data=phantoms, recipe="resnet18", overrides=settings, out=tmp_path / "run", device="cpu"
-    )
-    inside, area = attended(run.folder, phantoms)
+    train_only(phantoms, tmp_path / "run", settings)
+    inside, area = attended(tmp_path / "run", phantoms)
     assert inside > 2 * area
 
 

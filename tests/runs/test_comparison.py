@@ -15,6 +15,8 @@ from tumorscope.report import figures
 from tumorscope.schema.recipe import load_recipe
 from tumorscope.support.files import read_csv
 
+pytestmark = pytest.mark.xdist_group("series")  # they look at one series
+
 
 @pytest.fixture(scope="module")
 def series(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> tumorscope.Series:

@@ -16,10 +16,11 @@ def test_a_real_kernel_shows_progress_and_the_result(
 ) -> None:
     """The last value of a cell is a table with the path of its page; nothing is printed as code."""
     data, out = class_folders(glioma=6, no_tumor=6), tmp_path / "audit"
-    cell = nbformat.v4.new_code_cell(CELL.format(data=str(data), out=str(out)))
-    notebook = nbformat.v4.new_notebook(cells=[cell])
+    source = CELL.format(data=str(data), out=str(out))
+    cell = nbformat.v4.new_code_cell(source)  # type: ignore[no-untyped-call]
+    notebook = nbformat.v4.new_notebook(cells=[cell])  # type: ignore[no-untyped-call]
     NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
-    *reports, value = cell.outputs
+    *reports, value = notebook.cells[0].outputs
     shown = value["data"]["text/html"]
     assert "<caption>Audit of data</caption>" in shown
     assert "<th>images</th><td>12 (0 left out)</td>" in shown

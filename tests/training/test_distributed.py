@@ -10,6 +10,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from tests.conftest import Command
+from tests.training.runs import train_only
 from tumorscope.support.files import read_csv
 
 # Layer norm instead of batch norm, and no dropout: nothing depends on how a batch is divided.
@@ -17,29 +18,27 @@ WHOLE = ("backbone=convnext_atto", "image_size=32", "optimizer=sgd", "learning_r
 HEAD = ("backbone=resnet18", "image_size=32", "stages.0.train=[head]", "stages.0.views=2")
 COMMON = (
     *("epochs=2", "batch_size=10", "pretrained=false", "dropout=0", "class_weights=balanced"),
-    *("precision=single", "label_smoothing=0.1", "weight_averaging=0.8", "--device", "cpu"),
+    *("precision=single", "label_smoothing=0.1", "weight_averaging=0.8"),
 )
+CPU = ("--device", "cpu")
 
 
 @pytest.mark.slow
 def test_two_processes_train_as_one_does(phantoms: Path, process: Command, tmp_path: Path) -> None:
     """All layers learn, without batch norm; started by the command itself."""
-    for devices in (1, 2):
-        out = tmp_path / f"run-{devices}"
-        ran = process(
-            *("train", str(phantoms), *WHOLE, *COMMON, "--out", str(out), "--devices", devices)
-        )
-        assert ran.returncode == 0, ran.stderr
-        assert ran.stdout.count("Report:") == 1  # one of them reports
+    train_only(phantoms, tmp_path / "run-1", [*WHOLE, *COMMON])
+    out = tmp_path / "run-2"
+    ran = process("train", phantoms, *WHOLE, *COMMON, *CPU, "--out", out, "--devices", "2")
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.count("Report:") == 1  # one of them reports
     assert_equal_trainings(tmp_path / "run-1", tmp_path / "run-2")
 
 
 @pytest.mark.slow
-def test_two_machines_train_as_one_does(phantoms: Path, process: Command, tmp_path: Path) -> None:
+def test_two_machines_train_as_one_does(phantoms: Path, tmp_path: Path) -> None:
     """The head learns on frozen batch norm; started by `torchrun`, here twice on one machine."""
-    arguments = ("train", str(phantoms), *HEAD, *COMMON)
-    ran = process(*arguments, "--out", str(tmp_path / "run-1"))
-    assert ran.returncode == 0, ran.stderr
+    train_only(phantoms, tmp_path / "run-1", [*HEAD, *COMMON])
+    arguments = ("train", str(phantoms), *HEAD, *COMMON, *CPU)
     torchrun = (
         *(sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1"),
         *("--rdzv-backend", "c10d", "--rdzv-endpoint", f"localhost:{free_port()}"),
@@ -83,15 +82,15 @@ def test_a_mistake_ends_all_processes_with_one_code(process: Command, tmp_path: 
     assert "Traceback" not in ran.stderr
 
 
-def test_several_machines_need_torchrun(phantoms: Path, process: Command) -> None:
+def test_several_machines_need_torchrun(phantoms: Path, command: Command) -> None:
     """The message names the command."""
-    ran = process("train", str(phantoms), "--devices", "2", "--nodes", "2")
+    ran = command("train", str(phantoms), "--devices", "2", "--nodes", "2")
     assert ran.returncode == 2
     assert "torchrun --nnodes 2 --nproc-per-node 2" in ran.stderr
 
 
-def test_seeds_are_trained_one_after_the_other(phantoms: Path, process: Command) -> None:
+def test_seeds_are_trained_one_after_the_other(phantoms: Path, command: Command) -> None:
     """Both at once are refused."""
-    ran = process("train", str(phantoms), "--devices", "2", "--seeds", "2")
+    ran = command("train", str(phantoms), "--devices", "2", "--seeds", "2")
     assert ran.returncode == 2
     assert "--seeds" in ran.stderr

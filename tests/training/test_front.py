@@ -5,16 +5,18 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 
-import tumorscope
-from tests.conftest import Heard
+from tests.training.runs import train_only
+from tumorscope.data.layouts import read_manifest
+from tumorscope.data.store import open_store
 from tumorscope.model import build_classifier, split_trunk
 from tumorscope.schema.recipe import load_recipe
 from tumorscope.support.files import read_csv
+
+pytestmark = pytest.mark.xdist_group("front")  # they compare with one run
 
 STAGED = (
     *("backbone=resnet10t", "pretrained=false", "image_size=48", "batch_size=8", "epochs=3"),
@@ -26,17 +28,8 @@ STAGED = (
 
 def train(data: Path, out: Path, *more: str, resume: bool = False) -> tuple[Path, list[str]]:
     """Train two stages, of which the first learns the head and the second the last block too."""
-    heard = Heard()
-    tumorscope.train(
-        data=data,
-        recipe="mobilenetv2-staged",
-        overrides=[*STAGED, *more],
-        out=out,
-        device="cpu",
-        progress=heard,
-        resume=resume,
-    )
-    return out, heard.lines
+    overrides = [*STAGED, *more]
+    return out, train_only(data, out, overrides, "mobilenetv2-staged", resume=resume)
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +41,19 @@ def plain(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def weights(run: Path) -> dict[str, torch.Tensor]:
-    """The weights of a run's bundle."""
-    return load_file(run / "bundle" / "weights.safetensors")
+    """The weights that a run kept."""
+    return load_file(run / "checkpoints" / "best.safetensors")
 
 
-def probabilities(run: Path, name: str = "predictions-validation.csv") -> np.ndarray:
-    """The probabilities that a run gave."""
-    rows = read_csv(run / name)
-    return np.array([[float(v) for k, v in r.items() if "probability" in k] for r in rows])
+def probabilities(run: Path, data: Path) -> torch.Tensor:
+    """What the kept network says of all images."""
+    recipe = load_recipe(run / "recipe.yaml")
+    store = open_store(read_manifest(data), recipe.image_size)
+    model = build_classifier(recipe, len(store.manifest.classes)).eval()
+    model.load_state_dict(weights(run))
+    pixels = torch.from_numpy(store.pixels(range(len(store)))).unsqueeze(1).float()
+    with torch.inference_mode():
+        return model.probabilities(pixels)
 
 
 def test_in_single_precision_it_is_exact(phantoms: Path, tmp_path: Path, plain: Path) -> None:
@@ -75,9 +73,10 @@ def test_in_single_precision_it_is_exact(phantoms: Path, tmp_path: Path, plain: 
 
 
 def test_in_half_precision_it_is_close(phantoms: Path, tmp_path: Path, plain: Path) -> None:
-    """Validation probabilities stay within 0.01."""
+    """Probabilities stay within 0.01."""
     out, _ = train(phantoms, tmp_path / "run")
-    assert np.abs(probabilities(out) - probabilities(plain)).max() < 0.01
+    difference = probabilities(out, phantoms) - probabilities(plain, phantoms)
+    assert difference.abs().max() < 0.01
 
 
 def test_a_resumed_stage_computes_its_front_again(phantoms: Path, tmp_path: Path) -> None:

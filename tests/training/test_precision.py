@@ -40,7 +40,7 @@ def test_a_run_goes_on_in_the_precision_it_was_begun_with(
     left_open = began.model_copy(update={"precision": "auto"})
     assert resumed_recipe(tiny_run.folder, left_open, store) == began
     other = "single" if began.precision == "bfloat16" else "bfloat16"
-    with pytest.raises(UsageError, match="begun with another precision"):
+    with pytest.raises(UsageError, match="started with another precision"):
         resumed_recipe(tiny_run.folder, began.model_copy(update={"precision": other}), store)
 
 

@@ -71,9 +71,7 @@ class Singular(nn.Module):
         return found
 
 
-@pytest.mark.parametrize(
-    ("front", "said"), [(Counts(), "answers otherwise"), (Singular(), "cannot run")]
-)
+@pytest.mark.parametrize(("front", "said"), [(Counts(), "disagree"), (Singular(), "cannot run")])
 def test_pytorch_runs_what_openvino_does_not(front: nn.Module, said: str) -> None:
     """It is said, and the answers are right."""
     recipe, heard = recipe_of(), Heard()

@@ -15,7 +15,8 @@ import torch
 from safetensors.torch import load_file
 
 import tumorscope
-from tests.conftest import TINY, Heard
+from tests.conftest import TINY
+from tests.training.runs import train_only
 from tumorscope.errors import OutOfMemory, UsageError
 from tumorscope.schema.recipe import load_recipe
 from tumorscope.support.files import read_csv
@@ -26,6 +27,8 @@ from tumorscope.training.data import Batches
 from tumorscope.training.device import resolve_device
 from tumorscope.training.fit import _explained
 from tumorscope.training.history import best_epoch
+
+pytestmark = pytest.mark.xdist_group("resumed")  # they compare with one run
 
 HARD = (
     *("image_size=32", "epochs=8", "batch_size=4", "dropout=0.3", "weight_averaging=0.9"),
@@ -65,10 +68,8 @@ def hear_interrupts() -> None:
 
 
 def finish(data: Path, out: Path) -> str:
-    """Resume a training to its end and return what it reported."""
-    heard = Heard()
-    tumorscope.train(data=data, overrides=HARD, out=out, resume=True, device="cpu", progress=heard)
-    return "\n".join(heard.lines)
+    """Resume a run to its end and return what it reported."""
+    return "\n".join(train_only(data, out, HARD, resume=True))
 
 
 def wait_for_epoch(process: "subprocess.Popen[str]", epoch: int) -> None:
@@ -81,10 +82,9 @@ def wait_for_epoch(process: "subprocess.Popen[str]", epoch: int) -> None:
 
 
 def assert_same_end(first: Path, second: Path) -> None:
-    """Two runs have the same history, weights, optimiser and answers, to the bit."""
-    for name in ("metrics.csv", "predictions.csv", "results.json"):
-        assert (first / name).read_bytes() == (second / name).read_bytes(), name
-    weights = [load_file(run / "bundle" / "weights.safetensors") for run in (first, second)]
+    """Two runs have the same history, kept weights and optimiser, to the bit."""
+    assert (first / "metrics.csv").read_bytes() == (second / "metrics.csv").read_bytes()
+    weights = [load_file(run / "checkpoints" / "best.safetensors") for run in (first, second)]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
     last = [
         torch.load(run / "checkpoints" / "last.ckpt", weights_only=True) for run in (first, second)
@@ -100,7 +100,7 @@ def assert_same_end(first: Path, second: Path) -> None:
 def uninterrupted(phantoms: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that nothing stopped."""
     out = tmp_path_factory.mktemp("whole") / "run"
-    tumorscope.train(data=phantoms, overrides=HARD, out=out, device="cpu")
+    train_only(phantoms, out, HARD)
     return out
 
 
@@ -124,17 +124,26 @@ def test_killed_in_mid_epoch_and_resumed_ends_bit_equal(
     assert_same_end(uninterrupted, out)
 
 
+def test_a_resumed_run_ends_with_the_same_answers(
+    phantoms: Path, tmp_path: Path, tiny_run: tumorscope.Run
+) -> None:
+    """Stopped between training and its report, it ends with the results of one never stopped."""
+    out = tmp_path / "run"
+    train_only(phantoms, out, TINY)
+    tumorscope.train(data=phantoms, overrides=TINY, out=out, resume=True, device="cpu")
+    for name in ("metrics.csv", "predictions.csv", "results.json"):
+        assert (out / name).read_bytes() == (tiny_run.folder / name).read_bytes(), name
+
+
 def test_the_same_seed_gives_the_same_run(
     phantoms: Path, tmp_path: Path, tiny_run: tumorscope.Run
 ) -> None:
     """Two trainings with one seed agree to the byte; another seed differs."""
-    again = tumorscope.train(data=phantoms, overrides=TINY, out=tmp_path / "b", device="cpu")
-    other = tumorscope.train(
-        data=phantoms, overrides=[*TINY, "seed=1"], out=tmp_path / "c", device="cpu"
-    )
+    train_only(phantoms, tmp_path / "again", TINY)
+    train_only(phantoms, tmp_path / "other", [*TINY, "seed=1"])
     first = (tiny_run.folder / "metrics.csv").read_bytes()
-    assert (again.folder / "metrics.csv").read_bytes() == first
-    assert (other.folder / "metrics.csv").read_bytes() != first
+    assert (tmp_path / "again" / "metrics.csv").read_bytes() == first
+    assert (tmp_path / "other" / "metrics.csv").read_bytes() != first
 
 
 def test_a_disk_that_fills_up_leaves_a_run_that_goes_on(
@@ -163,7 +172,7 @@ def test_a_finished_run_resumes_to_the_same_end(uninterrupted: Path, phantoms: P
 @pytest.mark.parametrize(
     ("settings", "change_data", "message"),
     [
-        ((*HARD, "batch_size=8"), False, "begun with another batch_size"),
+        ((*HARD, "batch_size=8"), False, "started with another batch_size"),
         (HARD, True, "is not what"),
     ],
 )
@@ -190,7 +199,7 @@ def test_a_damaged_checkpoint_is_a_sentence(tmp_path: Path) -> None:
     assert read_history(tmp_path) == []
     for content in (b"PK\x03\x04 half", b"cos\nsystem\n(S'false'\ntR."):
         last_checkpoint(tmp_path).write_bytes(content)
-        with pytest.raises(tumorscope.TumorscopeError, match="is damaged: start anew"):
+        with pytest.raises(tumorscope.TumorscopeError, match="is damaged: start again"):
             read_history(tmp_path)
 
 

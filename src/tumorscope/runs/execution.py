@@ -25,6 +25,7 @@ from tumorscope.schema.results import Results
 from tumorscope.support.notebook import html_table
 from tumorscope.support.progress import Quiet
 from tumorscope.training import (
+    TrainedModel,
     TrainingContext,
     fit,
     open_loggers,
@@ -69,25 +70,46 @@ def train_run(options: TrainOptions) -> Run:
 
 def execute(preparation: Preparation, recipe: Recipe, folder: Path, *, resume: bool) -> Run:
     """Train on what was prepared, from a new folder or one to continue, to the report."""
-    options, survey = preparation.options, preparation.survey
-    store, partition = survey.store, preparation.partition
-    device = resolve_device(options.device)
-    if resume:
-        recipe = resumed_recipe(folder, recipe, store)
-    else:
-        recipe = settle_precision(recipe, device)
-        create_run(folder, recipe, store, partition, device=device, data=options.data_path)
-        write_exploration(folder, store, partition, recipe)
-    processes.from_leader(folder)  # the others begin now
-    context = TrainingContext(
-        folder, device, options.reporter, tuple(open_loggers(options.loggers, folder))
+    survey, partition = preparation.survey, preparation.partition
+    if not resume:
+        recipe = begin(preparation, recipe, folder)
+        write_exploration(folder, survey.store, partition, recipe)
+    trained, recipe = train_model(preparation, recipe, folder)
+    export_bundle(
+        folder / "bundle", trained.model, trained.kept_epoch, survey.store, partition, recipe
     )
-    model = build_classifier(recipe, len(store.manifest.classes))
-    trained = fit(model, store, partition, recipe, context)
-    export_bundle(folder / "bundle", trained.model, trained.kept_epoch, store, partition, recipe)
-    evaluate_run(folder, survey, partition, progress=options.reporter)
+    evaluate_run(folder, survey, partition, progress=preparation.options.reporter)
     processes.wait()
     return Run(folder, read_results(folder))
+
+
+def begin(preparation: Preparation, recipe: Recipe, folder: Path) -> Recipe:
+    """Write the inputs of a run into its folder, and return its recipe with nothing left open."""
+    options, store = preparation.options, preparation.survey.store
+    device = resolve_device(options.device)
+    recipe = settle_precision(recipe, device)
+    create_run(folder, recipe, store, preparation.partition, device=device, data=options.data_path)
+    return recipe
+
+
+def train_model(
+    preparation: Preparation, recipe: Recipe, folder: Path
+) -> tuple[TrainedModel, Recipe]:
+    """Train from the last checkpoint in a run's folder, if there is one, to the last epoch.
+
+    Returns:
+        The model with the weights that were kept, and the recipe as the run began with it.
+
+    Raises:
+        UsageError: the run in the folder began with other settings or other data.
+    """
+    options, store = preparation.options, preparation.survey.store
+    recipe = resumed_recipe(folder, recipe, store)
+    processes.from_leader(folder)  # the others begin now
+    loggers = tuple(open_loggers(options.loggers, folder))
+    context = TrainingContext(folder, resolve_device(options.device), options.reporter, loggers)
+    model = build_classifier(recipe, len(store.manifest.classes))
+    return fit(model, store, preparation.partition, recipe, context), recipe
 
 
 def _join_processes(options: TrainOptions) -> bool:
