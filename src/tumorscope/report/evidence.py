@@ -11,6 +11,7 @@ import yaml
 from tumorscope.evaluation.summary import best_control
 from tumorscope.report.model_card import model_card
 from tumorscope.schema.card import Card
+from tumorscope.schema.recipe import Recipe
 from tumorscope.schema.results import Results
 from tumorscope.schema.wording import CONTROL_LABELS, with_interval
 from tumorscope.support.files import write_text
@@ -60,11 +61,15 @@ def write_documents(
     write_text(folder / "evidence.md", "# Evidence\n\n" + "\n".join(lines) + "\n")
 
 
+def _stages(recipe: Recipe) -> str:
+    stages = (
+        f"{'+'.join(s.train)} for at most {s.epochs} epochs by {s.optimizer}" for s in recipe.stages
+    )
+    return f"Stages: {'; '.join(stages)}."
+
+
 def _answers(results: Results, card: Card, environment: Mapping[str, Any]) -> dict[str, str]:
     recipe, origin, data = card.recipe, card.provenance, environment["data"]
-    stages = [
-        f"{'+'.join(s.train)} for at most {s.epochs} epochs by {s.optimizer}" for s in recipe.stages
-    ]
     counts = results.images
     packages = ", ".join(f"{n} {v}" for n, v in environment["packages"].items() if v)
     images = f"{counts.train} training, {counts.validation} validation, {counts.test} test images"
@@ -82,8 +87,8 @@ def _answers(results: Results, card: Card, environment: Mapping[str, Any]) -> di
         f"(patients where known, copies, series); {results.leaks} test images are not new.",
         "software": f"tumorscope {results.tumorscope}, Python {environment['python']}, {packages}.",
         "weights": origin.weights or "Drawn at random.",
-        "training": f"Stages: {'; '.join(stages)}. Batches of "
-        f"{recipe.batch_size}, seed {recipe.seed}; the whole recipe is in recipe.yaml.",
+        "training": f"{_stages(recipe)} Batches of {recipe.batch_size}, seed {recipe.seed}; the "
+        "whole recipe is in recipe.yaml.",
         "chosen": f"Epoch {origin.kept_epoch}, by {recipe.keep} on the validation part.",
         "ensemble": "Answers to each image and its mirror image are averaged."
         if recipe.flip_averaging
