@@ -4,11 +4,21 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from scipy import stats
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import special, stats
 
 from tumorscope.evaluation.seeds import seed_spread
 from tumorscope.metrics import scores as metrics
-from tumorscope.metrics.intervals import Clusters, Interval, interval, mcnemar, paired_gain, wilson
+from tumorscope.metrics.intervals import (
+    Clusters,
+    Interval,
+    interval,
+    mcnemar,
+    mean_interval,
+    paired_gain,
+    wilson,
+)
 from tumorscope.metrics.scores import Counts, Values
 
 
@@ -158,9 +168,24 @@ def test_a_gain_on_one_group_only_has_students_interval() -> None:
 
 
 def test_a_spread_over_seeds_is_a_t_interval() -> None:
-    """Mean, sample deviation and interval agree with SciPy's."""
+    """Mean, sample deviation and interval agree with SciPy's, whose ends are put on the logit."""
     values = [0.8, 0.9, 0.85, 0.7]
     found = seed_spread(values)
-    other = stats.ttest_1samp(values, 0).confidence_interval(0.95)
-    assert (found.low, found.high) == pytest.approx((other.low, other.high))
+    plain = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    slope = found.mean * (1 - found.mean)
+    ends = [special.logit(found.mean) + (end - found.mean) / slope for end in plain]
+    assert (found.low, found.high) == pytest.approx(tuple(special.expit(ends)))
+    above_one = seed_spread([0.86, 0.91, 0.99])
+    assert above_one.high is not None
+    assert above_one.high < 1
+    assert seed_spread([0.7, 0.9]).low is None
     assert found.standard_deviation == pytest.approx(float(np.std(values, ddof=1)))
+
+
+@given(st.lists(st.floats(0, 1), max_size=9))
+def test_the_interval_of_a_mean_stays_among_shares(shares: list[float]) -> None:
+    """It holds the mean and ends at 0 and 1; two runs, or equal ones, give none."""
+    ends = mean_interval(shares)
+    assert (ends is None) == (len(shares) < 3 or len(set(shares)) == 1)
+    if ends:
+        assert 0 <= ends[0] <= np.mean(shares) <= ends[1] <= 1

@@ -91,13 +91,16 @@ def show_folds(folds: "Folds") -> None:
 
 def show_series(series: "Series") -> None:
     """Show means and spreads over seeds."""
+    from tumorscope.metrics.intervals import FEWEST_RUNS  # noqa: PLC0415 (imports SciPy)
+    from tumorscope.schema.scores import Score  # noqa: PLC0415
+
     summary = series.summary
     show(f"\nOn {summary.images} test images, {len(summary.seeds)} seeds")
     rows = [
         (
             name.replace("_", " "),
             f"{spread.mean:.1%}",
-            f"{spread.low:.1%} to {spread.high:.1%}",
+            wording.interval(Score(value=spread.mean, low=spread.low, high=spread.high, n=0)),
             f"{spread.standard_deviation:.1%}",
             " ".join(f"{value:.1%}" for value in spread.values),
         )
@@ -105,7 +108,10 @@ def show_series(series: "Series") -> None:
     ]
     rows.append(("most frequent class", wording.share(summary.majority), "", "", ""))
     show_table(("score", "mean", "95 % interval", "SD", "each seed"), rows)
-    show("The interval covers the randomness of training only, not the choice of patients tested.")
+    if len(summary.seeds) < FEWEST_RUNS:
+        show(f"An interval needs {FEWEST_RUNS} seeds or more: train more with --seeds.")
+    else:
+        show("Intervals cover the randomness of training only, not the choice of patients tested.")
     show(f"\nRuns:  {series.folder}")
 
 

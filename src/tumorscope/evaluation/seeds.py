@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from tumorscope.metrics.intervals import mean_interval
 from tumorscope.schema.results import Results
 from tumorscope.schema.summaries import SeedSpread, SeedSummary
@@ -30,8 +32,12 @@ def summarize_seeds(seeds: Sequence[int], results: Sequence[Results]) -> SeedSum
 
 
 def seed_spread(values: Sequence[float]) -> SeedSpread:
-    """Return mean, standard deviation and 95 % interval of the mean of two values or more."""
-    mean, deviation, (low, high) = mean_interval(values)
+    """Return mean, standard deviation and, of three values or more, the interval of the mean."""
+    low, high = mean_interval(values) or (None, None)
     return SeedSpread(
-        mean=mean, standard_deviation=deviation, low=low, high=high, values=tuple(values)
+        mean=float(np.mean(values)),
+        standard_deviation=float(np.std(values, ddof=1)),
+        low=low,
+        high=high,
+        values=tuple(values),
     )

@@ -14,6 +14,7 @@ from tumorscope.metrics.scores import SMALLEST, Classes, Counts, Values, confusi
 LEVEL = 0.95
 MOST_LEFT_OUT = 1000  # that are left out one by one; of more groups, several at a time
 RESAMPLES = 2000
+FEWEST_RUNS = 3  # whose scores give an interval of their mean
 Interval = tuple[float, float]
 Range = Literal["share", "signed", "positive", "gap"]
 
@@ -232,18 +233,27 @@ def _steps(drawn: Values, sums: Values, sizes: Values, gain: float) -> Values:
         return np.asarray(np.where(errors > SMALLEST, (means - gain) / errors, np.nan))
 
 
-def mean_interval(values: Sequence[float]) -> tuple[float, float, Interval]:
-    """Return mean, standard deviation and 95 % interval of the mean of two values or more.
+def mean_interval(shares: Sequence[float]) -> Interval | None:
+    """Return the 95 % interval of the mean of independent shares, such as runs' accuracies.
 
-    Student's t: the values are independent, as those of runs with other seeds are.
+    Student's t on the logit scale, so that it stays within [0, 1].
 
-    >>> mean, deviation, (low, high) = mean_interval([0.7, 0.8])
-    >>> round(mean, 2), round(deviation, 3)
-    (0.75, 0.071)
+    Args:
+        shares: in [0, 1].
+
+    Returns:
+        The ends; None of fewer than three shares, of which two tell next to nothing about their
+        spread, and where all are equal.
+
+    >>> low, high = mean_interval([0.86, 0.91, 0.98])
+    >>> round(low, 3), round(high, 3)
+    (0.698, 0.977)
     """
-    mean, deviation = float(np.mean(values)), float(np.std(values, ddof=1))
-    reach = _t_quantile(len(values) - 1) * deviation / len(values) ** 0.5
-    return mean, deviation, (mean - reach, mean + reach)
+    if len(shares) < FEWEST_RUNS or max(shares) == min(shares):
+        return None
+    error = float(np.std(shares, ddof=1)) / len(shares) ** 0.5
+    reach = _t_quantile(len(shares) - 1) * error
+    return _around_share(float(np.mean(shares)), reach, len(shares))
 
 
 def _t_quantile(freedom: float) -> float:

@@ -12,16 +12,18 @@ class SeedSpread(Strict):
 
     Attributes:
         mean: over the seeds.
-        standard_deviation: of one seed, from the sample; None of one seed.
-        low, high: ends of the 95 % interval of the mean over seeds (Student's t); it covers chance
-            in training alone, on these test images, not chance in which patients were tested.
+        standard_deviation: of one seed, from the sample.
+        low, high: ends of the 95 % interval of the mean over seeds (Student's t on the logit
+            scale, within [0, 1]); it covers the randomness of training alone, on these test images,
+            not the choice of patients tested. None of fewer than three seeds, and where all score
+            the same.
         values: one a seed.
     """
 
     mean: float
     standard_deviation: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     values: tuple[float, ...]
 
 
