@@ -35,7 +35,7 @@ demo: $(READY)  ## draw synthetic slices, train on them and write a report (two 
 	$(BIN)/tumorscope demo
 
 test: $(READY)  ## run the tests
-	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup -r s
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal -r s
 
 lint: $(READY)  ## style, types and import contracts
 	$(BIN)/ruff check .

@@ -40,7 +40,7 @@ def test_names_are_learned_from_the_folders(boxed: Path) -> None:
         ("b/images/4.png", "no box names its class")
     ]
     assert "0 a, 1 b; named for each number's most frequent folder" in found.note
-    assert "1 of 9 images lie in the folder of another class" in found.note
+    assert "1 of 9 images lie in another class's folder" in found.note
 
 
 @pytest.mark.parametrize(

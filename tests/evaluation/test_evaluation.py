@@ -18,6 +18,7 @@ from tumorscope.evaluation.breakdown import count_confused, score_patients, scor
 from tumorscope.evaluation.confidence import score_calibration, score_selection, score_sets
 from tumorscope.evaluation.mapping import MappedModel, map_classes
 from tumorscope.evaluation.summary import explanations, summarize_results, weaknesses
+from tumorscope.runs.external import external_folder
 from tumorscope.schema.card import Card, ModelCalibration
 from tumorscope.schema.scores import Score
 from tumorscope.support.files import read_csv
@@ -202,18 +203,40 @@ def test_stated_prevalences_are_shares_that_sum_to_one() -> None:
 def test_classes_are_mapped_by_name_by_tumour_and_as_told() -> None:
     """Spellings, a set that only knows tumours, and what names cannot tell."""
     found = map_classes(NAMES, ["Glioma", "No Tumor", "pituitary"])
-    assert found.pairs == (("glioma", "Glioma"), ("no_tumor", "No Tumor"))
     assert found.names == ("Glioma", "No Tumor", "meningioma")
-    assert found.columns == (0, 2, 1)
+    assert list(found.of_model.values()) == ["Glioma", "meningioma", "No Tumor"]
+    assert found.of_set == {"Glioma": "Glioma", "No Tumor": "No Tumor"}
+    assert found.note == "Classes: glioma as Glioma, no_tumor as No Tumor."
     both = map_classes(NAMES, ["no", "yes"])
     assert both.names == ("no", "yes")
-    assert both.columns == (1, 1, 0)
-    told = map_classes(("a", "b"), ["x", "y"], {"a": "y", "b": "x"})
-    assert told.columns == (1, 0)
+    assert list(both.of_model.values()) == ["yes", "yes", "no"]
+    told = map_classes(("a", "b"), ["x", "y"], [("a", "y"), ("b", "x")])
+    assert told.of_model == {"a": "y", "b": "x"}
     with pytest.raises(UsageError, match="--classes MODEL=SET"):
         map_classes(("a", "b"), ["x", "y"])
     with pytest.raises(UsageError, match="no class 'z'"):
-        map_classes(("a", "b"), ["x", "y"], {"a": "z"})
+        map_classes(("a", "b"), ["x", "y"], [("a", "z")])
+
+
+def test_one_class_can_be_several_labels() -> None:
+    """A model that tells yes from no is judged on four classes, by name or as told."""
+    labels = ["glioma_tumor", "meningioma_tumor", "no_tumor", "lymphoma"]
+    found = map_classes(("no", "yes"), labels)
+    assert found.names == ("yes", "no_tumor")
+    assert found.of_set == {
+        "no_tumor": "no_tumor",
+        "glioma_tumor": "yes",
+        "meningioma_tumor": "yes",
+    }
+    assert "yes as glioma_tumor or meningioma_tumor" in found.note
+    told = map_classes(("no", "yes"), labels, [("yes", "lymphoma"), ("yes", "glioma_tumor")])
+    assert set(told.of_set) == {"lymphoma", "glioma_tumor", "no_tumor"}
+    for given, words in (
+        ([("yes", "lymphoma")] * 2, "given twice"),
+        ([("yes", "lymphoma"), ("yes", "glioma_tumor"), ("no", "lymphoma")], "in common"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            map_classes(("no", "yes"), labels, given)
 
 
 @pytest.fixture(scope="module")
@@ -245,7 +268,7 @@ def test_another_set_is_tested_without_what_it_shares(
     assert found.split.method == "external"
     assert found.classes == ("Tumour", "healthy")
     assert found.all.n == 4 * 3 * 2 + parts.count("test")
-    assert f"less {len(parts) - parts.count('test')} that have a copy" in found.split.note
+    assert f"except {len(parts) - parts.count('test')} that have a copy" in found.split.note
     assert "glioma as Tumour" in found.split.note
     assert found.calibration.note.startswith("Not applicable")
     out = folder / "external" / "other"
@@ -326,3 +349,13 @@ def test_a_mapped_model_adds_up_probabilities_and_promises_nothing_else(
     assert answers[:, list(mapped.card.classes).index("no")] == pytest.approx([tumour] * 3)
     assert answers.sum(axis=1) == pytest.approx([1, 1, 1])
     assert [name for name in dir(mapped) if not name.startswith("_")] == ["card", "probabilities"]
+
+
+def test_sets_of_one_name_do_not_overwrite_each_other(tmp_path: Path) -> None:
+    """The second gets a number; each finds its own again."""
+    first, second = tmp_path / "a" / "set", tmp_path / "b" / "set"
+    for data, name in ((first, "set"), (second, "set-2"), (first, "set")):
+        folder = external_folder(tmp_path / "run", data)
+        assert folder == tmp_path / "run" / "external" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "data.json").write_text(json.dumps({"data": str(data)}))

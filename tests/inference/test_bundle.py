@@ -107,9 +107,9 @@ def test_the_zip_of_a_bundle_is_a_bundle(bundle: Path) -> None:
 @pytest.mark.parametrize(
     ("member", "content", "words"),
     [
-        ("../card.json", b"{}", "no part of a bundle"),
-        ("/etc/passwd", b"x", "no part of a bundle"),
-        ("weights.pkl", b"x", "no part of a bundle"),
+        ("../card.json", b"{}", "does not belong in a bundle"),
+        ("/etc/passwd", b"x", "does not belong in a bundle"),
+        ("weights.pkl", b"x", "does not belong in a bundle"),
         ("model.xml", b"\0" * 20_000_000, "zip bomb"),
         ("card.json", b"{}", "once"),
     ],
@@ -132,7 +132,7 @@ def test_zips_that_are_none(tmp_path: Path, bundle: Path) -> None:
     for content in (b"", b"\xff\xd8\xff photograph", packed[: len(packed) // 2]):
         path = tmp_path / "some.zip"
         path.write_bytes(content)
-        with pytest.raises(BundleError, match="no zip of a bundle"):
+        with pytest.raises(BundleError, match="not the zip of a bundle"):
             open_bundle(path)
 
 

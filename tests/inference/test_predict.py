@@ -224,7 +224,7 @@ def test_a_list_on_standard_input(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["nowhere", "x.png"], "no bundle"),
+        (["nowhere", "x.png"], "is not a bundle"),
         (["RUN", "--engine", "ray", "x.png"], "--out"),
         (["RUN", "--out", "answers.txt", "x.png"], "must end in .jsonl or .csv"),
         (["RUN", "empty"], "no files in empty"),

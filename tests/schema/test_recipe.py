@@ -64,11 +64,11 @@ def test_every_listed_field_is_accepted() -> None:
         ("epoch=3", "did you mean 'epochs'"),
         ("augment.rotate=3", "did you mean 'augment.rotation'"),
         ("stages.4.epochs=3", "no field 'stages.4.epochs'"),
-        ("image_size=huge", "image_size='huge' cannot be"),
+        ("image_size=huge", "image_size='huge' is not allowed"),
         ("image_size=4", "greater than or equal to 16"),
         ("epochs=0", "epochs"),
         ("optimizer=magic", "optimizer"),
-        ("image_size", "no field=value"),
+        ("image_size", "is not field=value"),
     ],
 )
 def test_mistakes_get_a_sentence(override: str, message: str) -> None:
@@ -82,7 +82,7 @@ def test_mistakes_get_a_sentence(override: str, message: str) -> None:
     [
         ("name: x\nbackbone: resnet18\nstages: [{epochs: 1}]\nlr: 1", "no field 'lr'"),
         ("name: x\nstages: [{epochs: 1}]", "'backbone' is missing"),
-        ("name: [", "no valid YAML"),
+        ("name: [", "is not valid YAML"),
         ("just words", "holds no fields"),
         ("name: x\nbackbone: resnet18\nstages: []", "stages"),
     ],

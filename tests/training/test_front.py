@@ -16,8 +16,6 @@ from tumorscope.model import build_classifier, split_trunk
 from tumorscope.schema.recipe import load_recipe
 from tumorscope.support.files import read_csv
 
-pytestmark = pytest.mark.xdist_group("front")  # they compare with one run
-
 STAGED = (
     *("backbone=resnet10t", "pretrained=false", "image_size=48", "batch_size=8", "epochs=3"),
     *("patience=null", "views=2", "weight_averaging=0.8", "keep=last", "dropout=0.2"),

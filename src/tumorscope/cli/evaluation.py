@@ -25,7 +25,10 @@ def evaluate(
     ] = None,
     classes: Annotated[
         list[str] | None,
-        typer.Option(metavar="MODEL=SET", help="For another set, which class is which."),
+        typer.Option(
+            metavar="MODEL=SET",
+            help="For another set, which class is which; repeat it for several.",
+        ),
     ] = None,
     by: Annotated[
         list[str] | None,
@@ -50,9 +53,9 @@ def evaluate(
     results = tumorscope.evaluate(
         run=run,
         data=data,
-        classes=pairs(classes, "--classes"),
+        classes=_several(pairs(classes, "--classes")),
         by=by or (),
-        prevalence={k: _share(v) for k, v in pairs(prevalence, "--prevalence").items()},
+        prevalence=_shares(pairs(prevalence, "--prevalence")),
         robustness=robustness,
         progress=terminal_progress(quiet=quiet),
     )
@@ -62,17 +65,30 @@ def evaluate(
     show_results(results)
     folder = Path(run)
     if results.split.method == "external" and data is not None:
-        folder = folder / "external" / Path(data).resolve().stem
+        from tumorscope.runs.external import external_folder  # noqa: PLC0415
+
+        folder = external_folder(folder, Path(data))
     show(f"\nReport:  {folder / 'report.html'}")
 
 
-def _share(text: str) -> float:
+def _several(given: list[tuple[str, str]]) -> dict[str, list[str]]:
+    """Return the labels of each class that has any."""
+    return {own: [label for name, label in given if name == own] for own, _ in given}
+
+
+def _shares(given: list[tuple[str, str]]) -> dict[str, float]:
+    """Return the share of each class."""
     from tumorscope.errors import UsageError  # noqa: PLC0415
 
-    try:
-        return float(text)
-    except ValueError:
-        raise UsageError(f"--prevalence takes shares such as 0.3, not '{text}'.") from None
+    shares: dict[str, float] = {}
+    for name, text in given:
+        if name in shares:
+            raise UsageError(f"--prevalence gives {name} twice: give it once.")
+        try:
+            shares[name] = float(text)
+        except ValueError:
+            raise UsageError(f"--prevalence takes shares such as 0.3, not '{text}'.") from None
+    return shares
 
 
 @app.command()

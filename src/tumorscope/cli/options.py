@@ -27,18 +27,18 @@ Debug = Annotated[
 ]
 
 
-def pairs(given: Sequence[str] | None, option: str) -> dict[str, str]:
+def pairs(given: Sequence[str] | None, option: str) -> list[tuple[str, str]]:
     """Read `NAME=VALUE` each, several with commas between them.
 
     Raises:
         UsageError: one has no equals sign.
     """
-    pairs = {}
+    pairs = []
     for text in ",".join(given or ()).split(","):
         if not text:
             continue
         name, sign, value = text.partition("=")
         if not sign:
             raise UsageError(f"{option} takes NAME=VALUE, not '{text}'.")
-        pairs[name.strip()] = value.strip()
+        pairs.append((name.strip(), value.strip()))
     return pairs

@@ -15,7 +15,7 @@ def evaluate(
     run: str | Path,
     *,
     data: str | Path | None = None,
-    classes: Mapping[str, str] | None = None,
+    classes: Mapping[str, str | Sequence[str]] | None = None,
     by: Sequence[str] = (),
     prevalence: Mapping[str, float] | None = None,
     robustness: bool = False,
@@ -31,7 +31,8 @@ def evaluate(
     Args:
         run: the run's folder.
         data: where its data set is now, or another set.
-        classes: for another set, its label by class of the model, where names do not tell.
+        classes: for another set, its label, or labels, by class of the model, where names do not
+            tell; several classes may have one label.
         by: columns of the manifest to break accuracy down by.
         prevalence: of classes where the model is to be used, for predictive values.
         robustness: also change the test images in eight ways at five strengths.
@@ -52,6 +53,11 @@ def evaluate(
 
     folder, progress = Path(run), progress or default_progress()
     options = EvaluationOptions(by, prevalence, robustness)
+    pairs = [
+        (own, label)
+        for own, labels in (classes or {}).items()
+        for label in ([labels] if isinstance(labels, str) else labels)
+    ]
     home = Path(read_environment(folder)["data"]["path"])
     if data is not None and Path(data).resolve() != home:
         size = Predictor.load(folder).card.recipe.image_size
@@ -60,7 +66,7 @@ def evaluate(
             check_data(folder, other)  # without its own data no other can be told from it
         if not is_same_data(folder, other):
             return evaluate_elsewhere(
-                folder, other, Path(data), classes=classes, options=options, progress=progress
+                folder, other, Path(data), classes=pairs, options=options, progress=progress
             )
         home = Path(data)
     store, partition = run_data(folder, home, progress)

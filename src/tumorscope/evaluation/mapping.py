@@ -1,6 +1,6 @@
 """A model's classes in the words of another data set."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,71 +11,121 @@ from tumorscope.evaluation.model import ScoredModel
 from tumorscope.schema.card import Card, ModelCalibration
 from tumorscope.schema.labels import canonical, same_class
 
-TUMOURS = ("glioma", "meningioma", "pituitary")  # that a set may put together as "tumour"
+TUMOURS = ("glioma", "meningioma", "pituitary")  # that others may put together as "tumour"
+Pairs = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True)
 class ClassMap:
-    """Which label of another set each class of a model stands for.
+    """What a model's classes are in another set.
+
+    Several classes of the model may be one label of the set, and one class several labels.
 
     Attributes:
-        names: the classes that are scored: the set's labels that have a class, then the model's
-            classes that have no label.
-        columns: the place among these of each class of the model.
-        pairs: class of the model and label of the set, for the reader.
+        names: the classes that are scored: those of both, then the model's classes that the set
+            does not have.
+        of_model: the scored class of each class of the model, by name.
+        of_set: the scored class of each label that the model knows, by label.
     """
 
     names: tuple[str, ...]
-    columns: tuple[int, ...]
-    pairs: tuple[tuple[str, str], ...]
+    of_model: Mapping[str, str]
+    of_set: Mapping[str, str]
 
     @property
     def note(self) -> str:
         """The mapping as a sentence."""
-        return "Classes: " + ", ".join(f"{own} as {label}" for own, label in self.pairs) + "."
+        known = set(self.of_set.values())
+        pairs = [
+            f"{own} as {_listed(self.of_set, name)}"
+            for own, name in self.of_model.items()
+            if name in known
+        ]
+        return f"Classes: {', '.join(pairs)}."
 
 
-def map_classes(
-    classes: Sequence[str], labels: Sequence[str], given: Mapping[str, str] | None = None
-) -> ClassMap:
-    """Say which label of a set each class of a model stands for.
+def _listed(of_set: Mapping[str, str], name: str) -> str:
+    """Return the labels that are a scored class."""
+    return " or ".join(label for label, scored in of_set.items() if scored == name)
+
+
+def map_classes(classes: Sequence[str], labels: Sequence[str], given: Pairs = ()) -> ClassMap:
+    """Say which labels of a set each class of a model stands for.
 
     Args:
         classes: of the model.
         labels: of the set.
-        given: label by class, where names do not tell.
+        given: class and label, where names do not tell; a class or a label may stand in several.
 
     Raises:
-        UsageError: a name is unknown, or fewer than two labels have a class.
+        UsageError: a name is unknown, a pair is given twice, pairs contradict each other, or fewer
+            than two classes can be scored.
     """
-    chosen = dict(given or {})
-    for own, label in chosen.items():
+    _check(classes, labels, given)
+    pairs = list(given)
+    named, used = {own for own, _ in given}, {label for _, label in given}
+    for own in classes:
+        if own not in named:
+            pairs += [(own, label) for label in _same(own, labels) if label not in used]
+    names = _scored_names(pairs)
+    scored = list(dict.fromkeys(names[pair] for pair in sorted(pairs, key=_by_label(labels))))
+    if len(scored) < 2:
+        raise UsageError(
+            f"{len(scored)} of the set's classes ({', '.join(labels)}) can be told from others by "
+            f"the model ({', '.join(classes)}): name the pairs with --classes MODEL=SET."
+        )
+    of_model = {own: names[pair] for pair in pairs for own in pair[:1]}
+    of_model = {own: of_model.get(own, own) for own in classes}
+    of_set = {label: names[own, label] for own, label in pairs}
+    others = [own for own in classes if of_model[own] not in scored]
+    return ClassMap((*scored, *others), of_model, of_set)
+
+
+def _by_label(labels: Sequence[str]) -> Callable[[tuple[str, str]], int]:
+    return lambda pair: labels.index(pair[1])
+
+
+def _check(classes: Sequence[str], labels: Sequence[str], given: Pairs) -> None:
+    """Refuse pairs of unknown names, and pairs given twice."""
+    for own, label in given:
         if own not in classes:
             raise UsageError(f"The model has no class '{own}'; its classes: {', '.join(classes)}.")
         if label not in labels:
             raise UsageError(f"The set has no class '{label}'; its classes: {', '.join(labels)}.")
-    for own in classes:
-        if own not in chosen and (named := _same(own, labels)):
-            chosen[own] = named
-    used = [label for label in labels if label in chosen.values()]
-    if len(used) < 2:
-        raise UsageError(
-            f"Of the set's classes ({', '.join(labels)}) {len(used)} match the model's "
-            f"({', '.join(classes)}): name the pairs with --classes MODEL=SET."
-        )
-    names = (*used, *(own for own in classes if own not in chosen))
-    columns = tuple(names.index(chosen.get(own, own)) for own in classes)
-    return ClassMap(names, columns, tuple((own, chosen[own]) for own in classes if own in chosen))
+        if list(given).count((own, label)) > 1:
+            raise UsageError(f"--classes {own}={label} is given twice: give it once.")
 
 
-def _same(own: str, labels: Sequence[str]) -> str | None:
-    """Return the label that names the same class, or a tumour where the class is one."""
-    for label in labels:
-        if same_class(label) == same_class(own):
-            return label
+def _scored_names(pairs: Pairs) -> dict[tuple[str, str], str]:
+    """Return the name under which each pair is scored: the label, or the class of several labels.
+
+    Raises:
+        UsageError: a class of several labels shares one of them with another class.
+    """
+    names = {}
+    for own, label in pairs:
+        labels = [other for name, other in pairs if name == own]
+        owners = {name for name, other in pairs if other in labels}
+        if len(labels) > 1 and len(owners) > 1:
+            raise UsageError(
+                f"--classes gives {' and '.join(sorted(owners))} a label in common and "
+                f"{own} another: let either one class have several labels or one label several "
+                "classes."
+            )
+        names[own, label] = label if len(labels) == 1 else own
+    return names
+
+
+def _same(own: str, labels: Sequence[str]) -> list[str]:
+    """Return the label that names the same class, or what is put together as a tumour."""
+    same = [label for label in labels if same_class(label) == same_class(own)]
+    if same:
+        return same[:1]
     if canonical(own) in TUMOURS:
-        return next((label for label in labels if canonical(label) == "tumor"), None)
-    return None
+        return [label for label in labels if canonical(label) == "tumor"][:1]
+    if canonical(own) == "tumor":
+        return [label for label in labels if canonical(label) in TUMOURS]
+    return []
 
 
 class MappedModel:
@@ -104,16 +154,17 @@ class MappedModel:
         """Return the probability of each class of the mapping, float32, shape (n, classes)."""
         answers = self._model.probabilities(pixels)
         mapped = np.zeros((len(answers), len(self._mapping.names)), np.float32)
-        for column, index in enumerate(self._mapping.columns):
-            mapped[:, index] += answers[:, column]
+        for column, name in enumerate(self._mapping.of_model.values()):
+            mapped[:, self._mapping.names.index(name)] += answers[:, column]
         return mapped
 
 
 def _mapped_calibration(calibration: ModelCalibration, mapping: ClassMap) -> ModelCalibration:
-    """Return thresholds in the order of the mapping; none where classes were put together."""
-    if len(set(mapping.columns)) < len(mapping.columns):
+    """Return thresholds in the order of the mapping; none where classes are put together."""
+    scored, labels = list(mapping.of_model.values()), list(mapping.of_set.values())
+    if len(set(scored)) < len(scored) or len(set(labels)) < len(labels):
         return ModelCalibration(note="Not applicable: classes were merged.")
-    order = [mapping.columns.index(n) for n in range(len(mapping.names))]
+    order = [scored.index(name) for name in mapping.names]
     thresholds, images = calibration.thresholds, calibration.images
     update = {
         "thresholds": tuple(thresholds[n] for n in order) if thresholds else (),

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import FiniteFloat
+from pydantic import Field, FiniteFloat
 
 from tumorscope.records import Part
 from tumorscope.schema.base import Strict
@@ -157,12 +157,20 @@ class RobustnessCurve(Strict):
 
 
 class ImageCounts(Strict):
-    """How many images each part has, and how many files were left out."""
+    """How many images each part has, and which were left out.
+
+    Attributes:
+        train, validation, test: of each part.
+        left_out: files that cannot be read.
+        other_classes: images of another set that are not scored, by the class that the model does
+            not have.
+    """
 
     train: int
     validation: int
     test: int
     left_out: int
+    other_classes: dict[str, int] = Field(default_factory=dict)
 
 
 class PartScores(Strict):
