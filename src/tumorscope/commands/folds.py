@@ -101,5 +101,5 @@ def _refuse(folds: int, options: TrainOptions) -> None:
     for name in ("keep_test", "published_split", "test_fold"):
         if getattr(options, name):
             raise UsageError(
-                f"--folds tests every image once: leave out --{name.replace('_', '-')} out."
+                f"--folds tests every image once: leave --{name.replace('_', '-')} out."
             )
