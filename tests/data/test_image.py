@@ -1,5 +1,6 @@
 """Reading image files: every format and mode, and every way in which a file can be bad."""
 
+import os
 import struct
 import zlib
 from io import BytesIO
@@ -121,7 +122,7 @@ def test_missing_file_and_folder_are_unreadable(tmp_path: Path) -> None:
     """What cannot be opened is no crash either."""
     with pytest.raises(UnreadableImage, match="file not found"):
         read_image(tmp_path / "nothing.png")
-    with pytest.raises(UnreadableImage, match="cannot be opened"):
+    with pytest.raises(UnreadableImage, match="a folder"):
         read_image(tmp_path)
 
 
@@ -147,3 +148,14 @@ def test_damaged_files_are_read_or_refused(
         assert pixels.ndim == 2
         assert pixels.dtype in (np.uint8, np.float32)
         assert np.isfinite(pixels).all()
+
+
+def test_only_regular_files_are_opened(tmp_path: Path) -> None:
+    """A pipe does not block and a device does not fill the memory; a link to one is no better."""
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "endless.png").symlink_to("/dev/zero")
+    for name in ("pipe.png", "endless.png"):
+        with pytest.raises(UnreadableImage, match="a pipe or device, not a file"):
+            read_image(tmp_path / name)
+    with pytest.raises(UnreadableImage, match="a folder"):
+        read_image(tmp_path)

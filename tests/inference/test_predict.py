@@ -221,6 +221,22 @@ def test_a_list_on_standard_input(
     assert [json.loads(line)["input"] for line in run.stdout.splitlines()] == images[:3]
 
 
+def test_output_that_nobody_can_take(tiny_run: tumorscope.Run, images: list[str]) -> None:
+    """A full device is an error in a sentence; a reader who has left is none."""
+    words = [sys.executable, "-m", "tumorscope", "predict", str(tiny_run.folder), *images[:3]]
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert ran.returncode == 2
+    assert ran.stderr.splitlines()[-1].endswith(
+        "cannot be read or written (No space left on device)."
+    )
+    assert "Traceback" not in ran.stderr
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        process.stdout.close()
+        assert process.wait(timeout=120) == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -10,6 +10,7 @@ import typer
 from tumorscope.cli import data, evaluation, inference, training  # noqa: F401  (each adds its verbs)
 from tumorscope.cli.app import WALK, app
 from tumorscope.errors import TumorscopeError
+from tumorscope.support.files import drop_output
 
 __all__ = ["WALK", "app", "main"]
 
@@ -25,9 +26,10 @@ def main() -> None:
         _end(error, "Stopped.", 130)
     except MemoryError as error:
         _end(error, "Out of memory: lower image_size or batch_size.", 2)
-    except BrokenPipeError:  # the reader of our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
+    except OSError as error:  # of a place that no command has explained, standard output among them
+        drop_output()
+        place = error.filename or "The output"
+        _end(error, f"{place} cannot be read or written ({error.strerror}).", 2)
 
 
 def _end(error: BaseException, sentence: str, exit_code: int) -> None:

@@ -12,6 +12,7 @@ import typer
 from tumorscope.cli.app import app
 from tumorscope.cli.options import AsJson, Debug, Quietly
 from tumorscope.errors import TumorscopeError, UsageError
+from tumorscope.support.files import drop_output
 
 if TYPE_CHECKING:
     from tumorscope.inference.archive import ArchiveCounts, Runner
@@ -100,7 +101,12 @@ def predict(
         scored = ArchiveCounts()
         predictor = Predictor.load(bundle, runtime=chosen, threads=1)
         told = _counted(predictor.predict(names, workers=workers), scored)
-        _PRINTERS[Format.jsonl if as_json else answers](told, predictor)
+        try:
+            _PRINTERS[Format.jsonl if as_json else answers](told, predictor)
+            sys.stdout.flush()
+        except BrokenPipeError:  # whoever reads the answers has seen enough
+            drop_output()
+            raise typer.Exit from None
     _conclude(scored, inputs, out)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from tumorscope.errors import UsageError
 from tumorscope.support.extras import require_extra
+from tumorscope.support.files import refuse_unwritable
 from tumorscope.support.progress import Progress, default_progress
 
 if TYPE_CHECKING:
@@ -69,8 +70,9 @@ def export_run(
     from tumorscope.runs.conversion import convert_run
 
     folder = Path(out) if out else Path(run) / "exports" / f"{to}-{precision}"
-    if folder.exists() and any(folder.iterdir()):
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise UsageError(f"{folder} exists: move it, or choose another folder with --out.")
+    refuse_unwritable(folder)
     home = Path(data) if data else None
     terms = {"precision": precision, **({"licence": licence} if licence else {})}
     card = convert_run(Path(run), folder, to, terms, home, progress or default_progress())

@@ -227,7 +227,7 @@ def draw(
     members: dict[str, Counter[str]] = defaultdict(Counter)
     for group, label in zip(groups, labels, strict=True):
         members[group][label] += 1
-    _refuse_rare(members, len(shares), ", ".join(map(str, shares)))
+    _refuse_rare(members, [str(part) for part in shares])
     names = sorted(members)
     np.random.default_rng(seed).shuffle(names)
     names.sort(key=lambda name: -members[name].total())
@@ -247,15 +247,17 @@ def draw(
     return [chosen[group] for group in groups]
 
 
-def _refuse_rare(members: Mapping[str, Counter[str]], parts: int, names: str) -> None:
+def _refuse_rare(members: Mapping[str, Counter[str]], parts: Sequence[str]) -> None:
     holders = Counter(label for group in members.values() for label in group)
     label, count = min(holders.items(), key=lambda pair: pair[1])
-    if count < parts:
+    if count < len(parts):
+        named = parts[0] in PARTS
+        names = f"{', '.join(parts[:-1])} and {parts[-1]}" if named else f"{len(parts):,} folds"
         grouped = any(group.total() > 1 for group in members.values())
         unit = ("group" if grouped else "image") + ("" if count == 1 else "s")
         raise DataError(
-            f"The class '{label}' has {count} {unit} to draw from; {names} need at least one each, "
-            f"so {parts}: add images, ask for fewer parts, or leave the class out."
+            f"The class '{label}' has {count} {unit} to draw from; {names} need at least one each: "
+            f"add images, ask for fewer {'parts' if named else 'folds'}, or leave the class out."
         )
 
 

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from tumorscope.errors import BundleError
 from tumorscope.schema.card import FORMAT, Card
-from tumorscope.support.files import replacing, write_bytes, write_text
+from tumorscope.support.files import explained, replacing, write_bytes, write_text
 
 CARD, README, GRAPH = "card.json", "README.md", "model.onnx"
 WEIGHTS, GATE = "weights.safetensors", "gate.safetensors"  # the same for PyTorch
@@ -63,8 +63,13 @@ class Bundle:
 
 
 def write_bundle(folder: Path, card: Card, contents: Mapping[str, bytes]) -> None:
-    """Write a bundle; the card, which makes it one, comes last."""
-    folder.mkdir(exist_ok=True, parents=True)
+    """Write a bundle; the card, which makes it one, comes last.
+
+    Raises:
+        UsageError: the folder cannot be written to.
+    """
+    with explained(folder):
+        folder.mkdir(exist_ok=True, parents=True)
     for name, content in contents.items():
         write_bytes(folder / name, content)
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}

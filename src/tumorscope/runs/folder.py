@@ -34,7 +34,7 @@ from tumorscope.support.files import (
 
 PACKAGES = ("torch", "timm", "lightning", "numpy", "pillow", "onnxruntime", "scikit-learn")
 RECIPE, ENVIRONMENT, RESULTS = "recipe.yaml", "environment.json", "results.json"
-PREDICTIONS, FOLDS = "predictions.csv", "folds.json"
+PREDICTIONS, FOLDS, SEEDS = "predictions.csv", "folds.json", "seeds.json"
 MANIFEST_COLUMNS = (
     *("image", "label", "canonical", "split", "patient_id", "fold", "boxes"),
     *("width", "height", "sha256"),
@@ -268,10 +268,19 @@ def read_environment(folder: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads((folder / ENVIRONMENT).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UsageError(
-            f"{folder} is not a run of 'tumorscope train': give a folder under runs/."
-        ) from error
+        raise UsageError(_not_a_run(folder)) from error
     return content
+
+
+def _not_a_run(folder: Path) -> str:
+    """Say what a folder is that should be a run, and what to give instead."""
+    if not folder.exists():
+        return f"{folder} does not exist: give the folder of a run, such as one under runs/."
+    for name, what in ((FOLDS, "a cross-validation"), (SEEDS, "several seeds")):
+        if (folder / name).is_file():
+            first = min(path.parent.name for path in folder.glob(f"*/{RECIPE}"))
+            return f"{folder} holds {what}: give one of its runs, such as {folder / first}."
+    return f"{folder} is not a run of 'tumorscope train': give a folder under runs/."
 
 
 def read_results(folder: Path) -> Results:
@@ -281,6 +290,8 @@ def read_results(folder: Path) -> Results:
         UsageError: there is none, it is damaged, or another version wrote it.
     """
     path = folder / RESULTS
+    if not is_run(folder):
+        raise UsageError(_not_a_run(folder))
     try:
         content = path.read_bytes()
         written: object = json.loads(content)

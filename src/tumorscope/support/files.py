@@ -4,6 +4,7 @@ import csv
 import errno
 import json
 import os
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -33,6 +34,22 @@ def explained(path: Path) -> Iterator[None]:
         raise UsageError(
             f"{path} cannot be written ({error.strerror}): choose another place with --out."
         ) from error
+
+
+def drop_output() -> None:
+    """Let what is still to be written to standard output go nowhere, as Python tries at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """Refuse a folder that cannot be made or written to, before the work whose result it takes.
+
+    Raises:
+        UsageError: it cannot.
+    """
+    above = next(path for path in (folder, *folder.resolve().parents) if path.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise UsageError(f"{folder} cannot be written: choose another place with --out.")
 
 
 @contextmanager

@@ -6,6 +6,8 @@ from pathlib import Path
 from tumorscope.records import Box
 
 FIELDS = 5
+MAX_BYTES = 1_000_000  # some 20,000 boxes
+UNREADABLE = "label file cannot be read as text; the image is used without boxes"
 
 
 def read_boxes(path: Path) -> tuple[tuple[Box, ...], str | None]:
@@ -15,12 +17,14 @@ def read_boxes(path: Path) -> tuple[tuple[Box, ...], str | None]:
         The boxes that make sense, and what is wrong with the file, None where nothing is. A
         missing file is no fault: it means that nothing was marked.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
+    if not path.exists():
         return (), None
+    try:
+        if not path.is_file() or path.stat().st_size > MAX_BYTES:  # a pipe, or endless
+            return (), UNREADABLE
+        lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
-        return (), "label file cannot be read as text; the image is used without boxes"
+        return (), UNREADABLE
     parsed = [parse_box(line) for line in lines if line.strip()]
     boxes = tuple(box for box in parsed if box is not None)
     bad = len(parsed) - len(boxes)

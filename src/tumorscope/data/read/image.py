@@ -1,5 +1,6 @@
 """JPEG, PNG, BMP, TIFF, WebP and GIF files to grey slices."""
 
+import stat
 import struct
 import zlib
 from io import BytesIO
@@ -12,8 +13,8 @@ from tumorscope.errors import UnreadableImage
 from tumorscope.records import Pixels, Slice
 
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF")
-MAX_PIXELS = 100_000_000  # 10,000 × 10,000; a larger "image" is a decompression bomb
-MAX_BYTES = 1_000_000_000
+MAX_PIXELS = 40_000_000  # some 6,300 × 6,300; a larger "slice" is a decompression bomb
+MAX_BYTES = 400_000_000  # more than MAX_PIXELS take in any format
 
 # What Pillow's decoders raise on damaged input, as seen on truncated and altered files.
 DAMAGED = (
@@ -46,16 +47,20 @@ def read_image(path: Path) -> Slice:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return a file's content.
+    """Return a file's content, of regular files alone: a pipe would block, a device never end.
 
     Raises:
-        UnreadableImage: it does not exist, cannot be opened or is too large for an image.
+        UnreadableImage: it does not exist, is not a regular file, cannot be opened or is too large
+            for an image.
     """
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise UnreadableImage(f"file of {size / 1e9:.1f} GB; no slice is that large")
-        return path.read_bytes()
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise UnreadableImage("a folder" if path.is_dir() else "a pipe or device, not a file")
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise UnreadableImage(f"file of over {MAX_BYTES / 1e6:.0f} MB; no slice is that large")
+        return content
     except FileNotFoundError as error:
         raise UnreadableImage("file not found") from error
     except (OSError, ValueError) as error:
