@@ -157,7 +157,7 @@ def test_three_ways_with_a_published_split(
     ("arguments", "words"),
     [
         (["--folds", "1"], "ask for two or more"),
-        (["--folds", "40"], "ask for fewer parts"),
+        (["--folds", "40"], "ask for fewer folds"),
         (["--out", "p.txt"], "does not end in .csv"),
         (["--keep-test"], "A split is published for 0 of 48"),
         (["--val", "0.6", "--test", "0.6"], "leave nothing to train on"),

@@ -178,7 +178,9 @@ def test_what_cannot_be_split_is_refused_in_words(rows: list[Row], mode: str, me
 def test_folds_that_cannot_be_are_refused_in_words() -> None:
     """More folds than groups, a fold that is not there, rows without a fold."""
     rows = rows_of(a=4, b=4)
-    with pytest.raises(DataError, match="ask for fewer parts"):
+    with pytest.raises(
+        DataError, match="5 folds need at least one each: add images, ask for fewer folds"
+    ):
         make_folds(rows, range(8), folds=5, seed=0)
     with pytest.raises(DataError, match="no fold 9; folds: 1, 2"):
         fold_partition(rows, range(8), [1, 2] * 4, test_fold=9, seed=0)

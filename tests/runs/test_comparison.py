@@ -1,6 +1,7 @@
 """Several trainings: side by side, over seeds, followed elsewhere."""
 
 import json
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from tests.conftest import TINY, Command
 from tumorscope.errors import UsageError
 from tumorscope.report import figures
 from tumorscope.schema.recipe import load_recipe
-from tumorscope.support.files import read_csv
+from tumorscope.support.files import read_csv, write_csv
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +115,7 @@ def test_the_command_line_compares_and_refuses(
     for arguments, sentence in (
         (runs[:1], "One run cannot be compared"),
         ([runs[0], runs[0]], "named twice"),
-        ([runs[0], tmp_path], "is missing or damaged"),
+        ([runs[0], tmp_path], "is not a run of"),
         ([*runs, "--out", "c.pdf"], "does not end in .png"),
     ):
         failed = command("compare", *arguments)
@@ -141,3 +142,24 @@ def test_a_legend_tells_the_runs_apart(
     monkeypatch.setattr(figures, "write_figure", lambda _, figure: drawn.append(figure))
     tumorscope.compare(runs=[run.folder for run in series.runs], out=tmp_path / "c.png")
     assert [text.get_text() for text in drawn[0].legends[0].get_texts()] == ["seed-4", "seed-5"]
+
+
+def test_images_are_compared_by_what_they_hold(tiny_run: tumorscope.Run, tmp_path: Path) -> None:
+    """Other names do not part them, and one name does not join them; copies keep their number."""
+    shutil.copytree(tiny_run.folder, tmp_path / "renamed")
+    shutil.copytree(tiny_run.folder, tmp_path / "replaced")
+    for name in ("manifest.csv", "partition.csv", "predictions.csv"):
+        path = tmp_path / "renamed" / name
+        path.write_text(path.read_text().replace("images/", "pictures/"))
+    rows = read_csv(tmp_path / "replaced" / "manifest.csv")
+    write_csv(
+        tmp_path / "replaced" / "manifest.csv",
+        tuple(rows[0]),
+        [(*list(row.values())[:-1], f"0{row['sha256'][1:]}") for row in rows],
+    )
+    folders = [tiny_run.folder, tmp_path / "renamed", tmp_path / "replaced"]
+    renamed, replaced, _ = tumorscope.compare(runs=folders, out=tmp_path / "c.png").numbers.pairs
+    tested = tiny_run.results.images.test
+    assert (renamed.images, renamed.other_content) == (tested, 0)
+    assert replaced.images < tested
+    assert replaced.images + replaced.other_content == tested

@@ -127,7 +127,7 @@ def compare(
     as_json: AsJson = False,
     debug: Debug = False,  # noqa: ARG001 (its callback does the work)
 ) -> None:
-    """Put trainings side by side: scores, paired tests, curves in one figure."""
+    """Put runs side by side: scores, paired tests, curves in one figure."""
     import tumorscope  # noqa: PLC0415
     from tumorscope.schema.wording import compact, share  # noqa: PLC0415
     from tumorscope.support.terminal import show, show_table  # noqa: PLC0415
@@ -157,8 +157,11 @@ def compare(
 
 
 def _pair_sentence(pair: "RunPair") -> str:
+    aside = ""
+    if pair.other_content:
+        aside = f" {pair.other_content} images have one name and other contents: not compared."
     if pair.gain is None or pair.p_value is None:
-        return "they have no test image in common."
+        return f"they have no test image in common.{aside}"
     ends = f" ({pair.low:+.1%} to {pair.high:+.1%})" if pair.low is not None else ""
     chance = "p < 0.001" if pair.p_value < 0.001 else f"p = {pair.p_value:.3f}"
-    return f"{pair.gain:+.1%}{ends} accuracy on {pair.images} images, McNemar {chance}."
+    return f"{pair.gain:+.1%}{ends} accuracy on {pair.images} images, McNemar {chance}.{aside}"

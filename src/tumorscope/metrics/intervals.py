@@ -247,7 +247,7 @@ def mean_interval(shares: Sequence[float]) -> Interval | None:
 
     >>> low, high = mean_interval([0.86, 0.91, 0.98])
     >>> round(low, 3), round(high, 3)
-    (0.698, 0.977)
+    (0.608, 0.987)
     """
     if len(shares) < FEWEST_RUNS or max(shares) == min(shares):
         return None

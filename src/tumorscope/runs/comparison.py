@@ -1,6 +1,7 @@
 """Runs side by side: scores with intervals, and whether a difference is more than chance."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -9,26 +10,29 @@ import numpy as np
 
 from tumorscope.errors import UsageError
 from tumorscope.metrics.intervals import mcnemar, paired_gain
-from tumorscope.runs.folder import RECIPE, read_results
+from tumorscope.runs.folder import PREDICTIONS, RECIPE, read_results
 from tumorscope.schema.comparison import ComparedRun, Comparison, RunPair
 from tumorscope.schema.recipe import load_recipe
 from tumorscope.support.files import read_csv
 
+ImageKey = tuple[str, int]
+
 
 @dataclass(frozen=True)
-class RunAnswers:
-    """What a run says of its test part, by image: whether it is right, and the image's group."""
+class TestedImage:
+    """What a run says of one image of its test part."""
 
-    right: dict[str, bool]
-    truth: dict[str, str]
-    group: dict[str, str]
+    name: str
+    truth: str
+    right: bool
+    group: str
 
 
 def compare_runs(folders: Sequence[Path]) -> Comparison:
     """Put runs side by side.
 
     Args:
-        folders: of finished trainings.
+        folders: of finished runs.
 
     Raises:
         UsageError: fewer than two, one named twice, or one that is no finished run.
@@ -37,9 +41,9 @@ def compare_runs(folders: Sequence[Path]) -> Comparison:
         raise UsageError("One run cannot be compared: name two or more.")
     if len({folder.resolve() for folder in folders}) < len(folders):
         raise UsageError("A run is named twice: name each once.")
-    answers = {folder: read_answers(folder) for folder in folders}
+    tested = {folder: read_tested(folder) for folder in folders}
     pairs = [
-        _pair(first, second, answers[first], answers[second])
+        _pair(first, second, tested[first], tested[second])
         for first, second in combinations(folders, 2)
     ]
     return Comparison(runs=tuple(map(_compared, folders)), pairs=tuple(pairs))
@@ -59,28 +63,43 @@ def _compared(folder: Path) -> ComparedRun:
     )
 
 
-def read_answers(folder: Path) -> RunAnswers:
-    """Read what a run said of its test part.
+def read_tested(folder: Path) -> dict[ImageKey, TestedImage]:
+    """Read what a run said of its test part, by the images' contents.
+
+    Returns:
+        The images by the digest of their file, and a number that tells copies of it apart.
 
     Raises:
         UsageError: the folder is no finished run.
     """
     read_results(folder)  # says so where it is none
-    rows = read_csv(folder / "predictions.csv")
-    return RunAnswers(
-        {row["image"]: row["predicted"] == row["truth"] for row in rows},
-        {row["image"]: row["truth"] for row in rows},
-        {row["image"]: row["group"] for row in read_csv(folder / "partition.csv")},
-    )
+    digests = {row["image"]: row["sha256"] for row in read_csv(folder / "manifest.csv")}
+    groups = {row["image"]: row["group"] for row in read_csv(folder / "partition.csv")}
+    copies: Counter[str] = Counter()
+    tested = {}
+    for row in read_csv(folder / PREDICTIONS):
+        name, truth = row["image"], row["truth"]
+        digest = digests[name]
+        copies[digest] += 1
+        right = row["predicted"] == truth
+        tested[digest, copies[digest]] = TestedImage(name, truth, right, groups[name])
+    return tested
 
 
-def _pair(first: Path, second: Path, one: RunAnswers, other: RunAnswers) -> RunPair:
-    """Compare on the images that both were tested on under one label."""
-    shared = [image for image in one.right if other.truth.get(image) == one.truth[image]]
+def _pair(
+    first: Path,
+    second: Path,
+    one: Mapping[ImageKey, TestedImage],
+    other: Mapping[ImageKey, TestedImage],
+) -> RunPair:
+    """Compare on the images that both were tested on under one label, whatever their names."""
+    shared = [key for key in one if key in other and one[key].truth == other[key].truth]
+    names = {image.name for key, image in other.items() if key not in one}
     pair = RunPair(
         first=str(first),
         second=str(second),
         images=len(shared),
+        other_content=sum(image.name in names for key, image in one.items() if key not in other),
         gain=None,
         low=None,
         high=None,
@@ -88,9 +107,9 @@ def _pair(first: Path, second: Path, one: RunAnswers, other: RunAnswers) -> RunP
     )
     if not shared:
         return pair
-    a = np.array([one.right[image] for image in shared])
-    b = np.array([other.right[image] for image in shared])
-    gain, ends = paired_gain(a, b, [one.group[image] for image in shared])
+    a = np.array([one[key].right for key in shared])
+    b = np.array([other[key].right for key in shared])
+    gain, ends = paired_gain(a, b, [one[key].group for key in shared])
     low, high = ends or (None, None)
     scores = {"gain": gain, "low": low, "high": high, "p_value": mcnemar(a, b)}
     return pair.model_copy(update=scores)

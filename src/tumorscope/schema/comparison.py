@@ -31,7 +31,8 @@ class RunPair(Strict):
 
     Attributes:
         first, second: their folders.
-        images: how many test images they share.
+        images: how many test images they share, by the contents of the files.
+        other_content: how many more share a name alone; they are not compared.
         gain: accuracy of the second less that of the first on these, in [-1, 1].
         low, high: its 95 % interval over groups; None where there are fewer than two.
         p_value: McNemar's exact test; None where no image is shared.
@@ -40,6 +41,7 @@ class RunPair(Strict):
     first: str
     second: str
     images: int
+    other_content: int
     gain: float | None
     low: float | None
     high: float | None
