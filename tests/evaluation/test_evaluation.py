@@ -119,7 +119,9 @@ def test_the_first_line_names_a_control_that_is_not_beaten() -> None:
     assert "+" not in text
     equal = score_images(good, {**answers, "look_up": good.predicted}, NAMES)
     assert equal.controls.verdict == "not shown"
-    assert summarize_results(equal, None, 0).startswith("The model is not shown to beat")
+    text = summarize_results(equal, None, 0)
+    assert text.startswith("The model is not shown to beat")
+    assert "it is right exactly as often, in every group." in text
 
 
 def test_with_leaks_the_answer_is_that_of_the_clean_part() -> None:
