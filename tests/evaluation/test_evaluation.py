@@ -121,7 +121,7 @@ def test_the_first_line_names_a_control_that_is_not_beaten() -> None:
     assert equal.controls.verdict == "not shown"
     text = summarize_results(equal, None, 0)
     assert text.startswith("The model is not shown to beat")
-    assert "it is right exactly as often, in every group." in text
+    assert "it is right as often, in every group." in text
 
 
 def test_with_leaks_the_answer_is_that_of_the_clean_part() -> None:
