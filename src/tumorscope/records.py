@@ -91,7 +91,7 @@ class Manifest:
     Attributes:
         root: the folder that image paths are relative to.
         layout: one of the layouts' names, for the reader.
-        rows: one row an image, in a fixed order.
+        rows: one row per image, in a fixed order.
         left_out: files that cannot be used.
         strays: how many system files (`.DS_Store` and the like) were passed over.
         note: a sentence on where the labels come from, where that is not the layout itself.

@@ -124,7 +124,10 @@ def show_export(exported: "Exported") -> None:
         ("", "original", card.precision),
         [
             ("graph, MB", *(f"{n / 1e6:.1f}" for n in (conversion.bytes_before, conversion.bytes))),
-            ("images a second", *(f"{n:.0f}" for n in (conversion.speed_before, conversion.speed))),
+            (
+                "images per second",
+                *(f"{n:.0f}" for n in (conversion.speed_before, conversion.speed)),
+            ),
             (
                 f"accuracy on {conversion.accuracy.n} test images",
                 wording.share(conversion.accuracy_before),

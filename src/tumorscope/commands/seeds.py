@@ -23,7 +23,7 @@ class Series:
 
     Attributes:
         folder: where each has its folder, and `seeds.json`.
-        runs: one a seed.
+        runs: one per seed.
         summary: means and spreads, as in `seeds.json`.
     """
 

@@ -24,7 +24,7 @@ class SplitSummary:
         counts: images in each part or fold.
         groups: how many groups there are.
         stray: how far a class's share in a part strays from its share in all at most, in [0, 1].
-        cautions: what makes it weaker than it looks, a sentence each.
+        cautions: what makes it weaker than it looks, one sentence each.
     """
 
     path: Path
@@ -71,7 +71,7 @@ def split(
     from tumorscope.data.store import MIDDLE, open_store
     from tumorscope.grouping.division import DrawSettings, divide
     from tumorscope.grouping.partition_file import write_partition_file
-    from tumorscope.grouping.survey import Rules, Survey
+    from tumorscope.grouping.survey import GroupingRules, Survey
 
     settings = DrawSettings(
         folds=folds,
@@ -79,7 +79,7 @@ def split(
         test_share=test_share,
         keep_test=keep_test,
         seed=seed,
-        rules=Rules(**dict.fromkeys(switched_off, False)),
+        rules=GroupingRules(**dict.fromkeys(switched_off, False)),
     )
     manifest = read_manifest(data)
     survey = Survey(open_store(manifest, MIDDLE, progress=progress or default_progress()))

@@ -261,7 +261,7 @@ def write_phantoms(
     first: int = 0,
     progress: Progress | None = None,
 ) -> Path:
-    """Draw a whole data set: some patients a class, several slices a patient.
+    """Draw a whole data set: some patients per class, several slices per patient.
 
     Args:
         folder: where `images/` and `phantoms.csv` are written.

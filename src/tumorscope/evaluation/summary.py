@@ -61,7 +61,7 @@ def _against_best_control(controls: Controls) -> str:
 
 
 def weaknesses(whole: Scores, cases: Cases, *, leaks: int, patients_known: float) -> list[str]:
-    """Return what makes the numbers weaker than they look, a sentence each.
+    """Return what makes the numbers weaker than they look, one sentence each.
 
     Args:
         whole: scores of all test images.
@@ -101,7 +101,7 @@ def weaknesses(whole: Scores, cases: Cases, *, leaks: int, patients_known: float
 
 
 def explanations(judged: Scores, validation: Score | None, doubtful: int) -> list[str]:
-    """Return what in the data explains a low score, a sentence each.
+    """Return what in the data explains a low score, one sentence each.
 
     Args:
         judged: scores of the test images that count.

@@ -52,7 +52,7 @@ def quantized(network: ModelProto, pixels: NDArray[np.uint8]) -> ModelProto:
     """
     nncf = _import_nncf()
     advanced, ranges = nncf.quantization.advanced_parameters, nncf.quantization.range_estimator
-    # ONNX Runtime takes one range a tensor where NNCF would give each channel its own.
+    # ONNX Runtime takes one range per tensor where NNCF would give each channel its own.
     whole_tensors = advanced.QuantizationParameters(per_channel=False)
     samples = [{"pixels": image[None].astype(np.float32)} for image in pixels[:SAMPLES]]
     with contextlib.redirect_stdout(io.StringIO()):  # its progress bars

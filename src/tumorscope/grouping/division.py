@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from tumorscope.grouping.cautions import cautions
 from tumorscope.grouping.partition import balance, make_folds, make_partition
-from tumorscope.grouping.survey import Rules, Survey
+from tumorscope.grouping.survey import GroupingRules, Survey
 from tumorscope.records import PARTS, Part
 
 
@@ -27,7 +27,7 @@ class DrawSettings:
     test_share: float = 0.15
     keep_test: bool = False
     seed: int = 0
-    rules: Rules = field(default_factory=Rules)
+    rules: GroupingRules = field(default_factory=GroupingRules)
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Division:
         note: how it came about.
         counts: images in each part or fold.
         stray: how far a class's share in a part strays from its share in all at most, in [0, 1].
-        cautions: what makes it weaker than it looks, a sentence each.
+        cautions: what makes it weaker than it looks, one sentence each.
     """
 
     members: Sequence[Part] | Sequence[int]

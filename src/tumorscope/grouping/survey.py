@@ -21,7 +21,7 @@ NUMBERED = re.compile(r"^(.*?)(\d+)(\D*)$")
 
 
 @dataclass(frozen=True)
-class Rules:
+class GroupingRules:
     """What holds images together when parts are drawn; each rule can be switched off.
 
     Attributes:
@@ -42,7 +42,7 @@ class Survey:
 
     Attributes:
         store: its images.
-        rows: one row an image.
+        rows: one row per image.
         labels: class numbers, int, shape (rows,).
     """
 
@@ -111,7 +111,7 @@ class Survey:
         match = self.matches.get(number)
         return f"{match.set_name}:{match.patient}" if match else None
 
-    def groups(self, rules: Rules) -> NDArray[np.intp]:
+    def groups(self, rules: GroupingRules) -> NDArray[np.intp]:
         """Return the group of each row: the closure of what the rules hold together.
 
         Returns:

@@ -18,7 +18,7 @@ def list_inputs(inputs: Iterable[str], listing: IO[str] | None = None) -> Iterat
         inputs: each a file; a folder, for every file below it; a pattern, in which `**` stands for
             any folders, for what matches it; or `-` for the lines of `listing`. What matches
             nothing is yielded as it is, so that it is told as a file that is not there.
-        listing: a name a line; blank lines are passed over.
+        listing: one name per line; blank lines are passed over.
     """
     for text in inputs:
         if text == LISTED and listing is not None:

@@ -33,7 +33,7 @@ class Clusters:
 
     @classmethod
     def of(cls, groups: Sequence[object]) -> "Clusters":
-        """Return a cluster a group; of more than a thousand groups, a thousand drawn from them."""
+        """Return one cluster per group; more than a thousand groups are merged into a thousand."""
         numbers = np.unique([str(group) for group in groups], return_inverse=True)[1].reshape(-1)
         count = int(numbers.max(initial=-1)) + 1
         if count > MOST_LEFT_OUT:
@@ -42,7 +42,7 @@ class Clusters:
         return cls(numbers.astype(np.intp), count)
 
     def sums(self, values: NDArray[np.floating]) -> Values:
-        """Return the sum of a value a image over each cluster, float64, shape (count,)."""
+        """Return the sum of a value per image over each cluster, float64, shape (count,)."""
         return np.bincount(self.numbers, values, self.count).astype(np.float64)
 
     def confusions(self, truth: Classes, predicted: Classes, classes: int) -> Counts:
@@ -56,7 +56,7 @@ class Clusters:
         return confusion_matrix(truth, predicted, classes) - own.reshape(-1, classes, classes)
 
     def means(self, values: Values) -> Values:
-        """Return the mean of a value an image without each cluster in turn."""
+        """Return the mean of a value per image without each cluster in turn."""
         sums, sizes = self.sums(values), self.sums(np.ones(len(values)))
         return np.asarray((sums.sum() - sums) / np.maximum(sizes.sum() - sizes, 1))
 
@@ -184,7 +184,7 @@ def paired_gain(
     Args:
         first: whether the first model is right, or how often over seeds, in [0, 1], shape (n,).
         second: the same of the second, on the same images.
-        groups: what belongs together, one an image.
+        groups: what belongs together, one per image.
 
     Returns:
         The difference of the accuracies in [-1, 1], and its interval; None in place of that where

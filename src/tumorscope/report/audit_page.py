@@ -17,7 +17,7 @@ from tumorscope.checks.summary import summarize_audit
 from tumorscope.data.layouts import read_manifest
 from tumorscope.data.store import MIDDLE, THUMBNAIL, Store, cache_folder, open_store
 from tumorscope.grouping.lineage.table import load_tables
-from tumorscope.grouping.survey import Rules, Survey
+from tumorscope.grouping.survey import GroupingRules, Survey
 from tumorscope.schema.audit import Audit
 from tumorscope.support.files import explained, write_bytes, write_text
 from tumorscope.support.progress import Progress
@@ -61,7 +61,7 @@ def _check_all(store: Store, folder: Path, progress: Progress) -> None:
     """Run every check; the page, which says that the audit is whole, comes last."""
     survey = Survey(store)
     findings = run_checks(survey, progress)
-    groups = len(set(survey.groups(Rules()).tolist()))
+    groups = len(set(survey.groups(GroupingRules()).tolist()))
     audit = summarize_audit(survey, findings, groups)
     write_text(folder / NUMBERS, audit.model_dump_json(indent=2) + "\n")
     write_audit_page(folder / PAGE, store, audit, findings)

@@ -49,7 +49,7 @@ def _draw(store: Store, partition: Partition, recipe: Recipe) -> dict[str, Figur
 
 
 def image_sizes(store: Store) -> Figure:
-    """Width and height of the files as they are, a point an image."""
+    """Width and height of the files as they are, one point per image."""
     table = pd.DataFrame(
         {
             "class": [row.label for row in store.manifest.rows],

@@ -62,7 +62,7 @@ def legend_above(axes: Axes) -> None:
 
 
 def class_colours(classes: Sequence[str]) -> list[Any]:
-    """Return a colour a class, told apart by the colour-blind where there are ten or fewer."""
+    """Return one colour per class, told apart by the colour-blind where there are ten or fewer."""
     return list(sns.color_palette("colorblind", len(classes)))
 
 
@@ -104,7 +104,7 @@ def curves(history: Sequence[Mapping[str, float]], kept: int) -> Figure:
 
 
 def compared_curves(histories: Mapping[str, Sequence[Mapping[str, float]]]) -> Figure:
-    """Validation loss and accuracy of several runs by epoch, a colour and a marker a run."""
+    """Validation loss and accuracy of several runs by epoch, a colour and a marker per run."""
     with mpl.rc_context(STYLE):
         figure = empty_figure(9, 4)
         left, right = figure.subplots(1, 2)

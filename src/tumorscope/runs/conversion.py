@@ -173,7 +173,7 @@ def _check_worth(loss: float, speeds: Sequence[float]) -> None:
     if speeds[1] <= speeds[0]:
         raise ExportError(
             f"In eight bits the model is no faster here ({speeds[1]:.0f} against {speeds[0]:.0f} "
-            "images a second), so it was not kept: use --precision fp16."
+            "images per second), so it was not kept: use --precision fp16."
         )
 
 
@@ -189,7 +189,7 @@ def _answers(
 
 
 def _speeds(predictors: Sequence[Predictor], pixels: NDArray[np.uint8]) -> list[float]:
-    """Return images a second of each, the median of rounds in which they take turns."""
+    """Return images per second of each, the median of rounds in which they take turns."""
     seconds: list[list[float]] = [[] for _ in predictors]
     for _ in range(ROUNDS):
         for predictor, own in zip(predictors, seconds, strict=True):

@@ -170,7 +170,7 @@ def is_same_data(folder: Path, store: Store) -> bool:
 
 
 def write_manifest(path: Path, store: Store) -> None:
-    """Write one row an image that can be read, with what reading it showed."""
+    """Write one row per image that can be read, with what reading it showed."""
     rows = [
         (
             *(row.image, row.label, canonical(row.label), row.split, row.patient_id, row.fold),

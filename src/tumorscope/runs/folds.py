@@ -13,7 +13,7 @@ from tumorscope.grouping.cautions import cautions
 from tumorscope.grouping.origins import image_origins
 from tumorscope.grouping.partition import fold_partition, make_folds
 from tumorscope.grouping.partition_file import read_partition_file
-from tumorscope.grouping.survey import Rules, Survey
+from tumorscope.grouping.survey import GroupingRules, Survey
 from tumorscope.records import Partition
 from tumorscope.report.figures import confusion, write_figure
 from tumorscope.runs.execution import Run
@@ -33,7 +33,7 @@ def choose_folds(
         DataError: the file has other folds, or a class too few groups.
     """
     if options.partition is None:
-        groups = survey.groups(Rules())
+        groups = survey.groups(GroupingRules())
         fold_of: Sequence[int] = make_folds(survey.rows, groups, folds=folds, seed=recipe.seed)
     else:
         file = read_partition_file(Path(options.partition), survey.store)
@@ -52,7 +52,7 @@ def fold_parts(survey: Survey, recipe: Recipe, fold_of: Sequence[int], fold: int
     """Return the parts with one fold as the test part."""
     return fold_partition(
         survey.rows,
-        survey.groups(Rules()),
+        survey.groups(GroupingRules()),
         fold_of,
         test_fold=fold,
         seed=recipe.seed,

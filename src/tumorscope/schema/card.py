@@ -109,7 +109,7 @@ class Conversion(Strict):
         accuracy: on the test images, which decided nothing.
         accuracy_before: the original's on the same.
         bytes, bytes_before: of the graph.
-        speed, speed_before: images a second, from slices of the model's size to answers.
+        speed, speed_before: images per second, from slices of the model's size to answers.
     """
 
     images: int

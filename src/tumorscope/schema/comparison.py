@@ -52,7 +52,7 @@ class Comparison(Strict):
     """What comparing runs gives.
 
     Attributes:
-        runs: one entry a run, in the order given.
+        runs: one entry per run, in the order given.
         pairs: each run against each later one.
     """
 

@@ -200,7 +200,7 @@ class Results(Strict):
         format: the version of this schema.
         tumorscope: the version that evaluated.
         summary: the answer in a few sentences; the first line of the report.
-        warnings: what makes the numbers weaker than they look, a sentence each.
+        warnings: what makes the numbers weaker than they look, one sentence each.
         classes: class names; the order of every `confusion`.
         images: how many images there were.
         split: how the parts came about.

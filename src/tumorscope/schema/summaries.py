@@ -17,7 +17,7 @@ class SeedSpread(Strict):
             scale, within [0, 1]); it covers the randomness of training alone, on these test images,
             not the choice of patients tested. None of fewer than three seeds, and where all score
             the same.
-        values: one a seed.
+        values: one per seed.
     """
 
     mean: float

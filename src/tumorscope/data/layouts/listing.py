@@ -57,7 +57,7 @@ def holds_images(folder: Path) -> bool:
 
 
 def describe_folder(folder: Path, most: int = 12) -> str:
-    """Return what lies in a folder, a line an entry, for an error message."""
+    """Return what lies in a folder, one line per entry, for an error message."""
     lines = []
     for inner in subfolders(folder):
         kinds = Counter(path.suffix.lower() or "no suffix" for path in walk_files(inner))

@@ -1,4 +1,4 @@
-"""Manifest tables: a CSV with one row an image."""
+"""Manifest tables: a CSV with one row per image."""
 
 import csv
 from collections.abc import Mapping
