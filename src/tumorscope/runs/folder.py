@@ -290,7 +290,7 @@ def read_results(folder: Path) -> Results:
         UsageError: there is none, it is damaged, or another version wrote it.
     """
     path = folder / RESULTS
-    if not is_run(folder):
+    if not path.exists() and not is_run(folder):
         raise UsageError(_not_a_run(folder))
     try:
         content = path.read_bytes()
