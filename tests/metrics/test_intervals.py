@@ -163,8 +163,18 @@ def test_a_gain_on_one_group_only_has_students_interval() -> None:
     gain, ends = paired_gain(first, np.ones(31, bool), list(range(31)))
     assert ends is not None
     assert ends[0] < gain < ends[1] < 0.2
-    assert paired_gain(first, first, list(range(31))) == (0, (0, 0))
     assert paired_gain(first, first, ["one"] * 31) == (0, None)
+
+
+def test_a_gain_that_is_the_same_in_every_group_has_an_exact_interval() -> None:
+    """No spread is no certainty: so few groups may hide a share that differs."""
+    right = np.array([True] * 30 + [False])
+    gain, ends = paired_gain(right, right, list(range(31)))
+    unseen = 1 - 0.025 ** (1 / 31)  # Clopper and Pearson's upper end of 0 in 31
+    assert gain == 0
+    assert ends == pytest.approx((-unseen, unseen))
+    gain, ends = paired_gain(np.zeros(31, bool), np.ones(31, bool), list(range(31)))
+    assert (gain, ends) == (1, pytest.approx((1 - 2 * unseen, 1)))
 
 
 def test_a_spread_over_seeds_is_a_t_interval() -> None:

@@ -52,8 +52,6 @@ def _against_best_control(controls: Controls) -> str:
         return f"The model beats {name} by {size} points (95 % interval {low} to {high})."
     if controls.verdict == "worse":
         return f"The model is worse than {name} by {size} points (95 % interval {high} to {low})."
-    if gain.low == gain.high == 0:
-        return f"The model is not shown to beat {name}: it is right as often, in every group."
     return (
         f"The model is not shown to beat {name}: it is {better_or_worse(gain.value)}, and the 95 % "
         f"interval runs from {better_or_worse(gain.low)} to {better_or_worse(gain.high)}."

@@ -150,6 +150,17 @@ def wilson(share: float, count: int) -> Interval:
     return max(0.0, centre - reach), min(1.0, centre + reach)
 
 
+def unseen_share(count: int) -> float:
+    """Return how large a share of all cases may be of a kind that none of some drawn cases is.
+
+    The upper end of Clopper and Pearson's 95 % interval of 0 in `count`.
+
+    >>> round(unseen_share(39), 3), round(unseen_share(736), 4)
+    (0.09, 0.005)
+    """
+    return float(1 - ((1 - LEVEL) / 2) ** (1 / count))
+
+
 def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
     """Return the exact two-sided p-value of McNemar's test, in [0, 1].
 
@@ -178,8 +189,9 @@ def paired_gain(
     times, each time the gain is measured in its own standard error, and the quantiles of that take
     the place of Student's, which stay where the models differ on so few groups that many a draw
     has none of them. A plain percentile bootstrap is too short with few patients. The draws are the
-    same each time. Source: Efron and Tibshirani (1993), An introduction to the bootstrap,
-    section 12.5.
+    same each time. Where all groups differ alike there is no spread to go by: then at most
+    `unseen_share(groups)` of all groups behave otherwise, which bounds the gain. Source: Efron and
+    Tibshirani (1993), An introduction to the bootstrap, section 12.5.
 
     Args:
         first: whether the first model is right, or how often over seeds, in [0, 1], shape (n,).
@@ -199,7 +211,8 @@ def paired_gain(
         return gain, None
     error = float(_ratio_errors(np.ones((1, len(sizes))), sums, sizes)[1][0])
     if error == 0:
-        return gain, (gain, gain)
+        reach = (1 + abs(gain)) * unseen_share(len(sizes))
+        return gain, (max(-1.0, gain - reach), min(1.0, gain + reach))
     steps = np.concatenate([_steps(drawn, sums, sizes, gain) for drawn in _resamples(len(sizes))])
     low, high = map(float, np.quantile(steps[~np.isnan(steps)], [(1 - LEVEL) / 2, (1 + LEVEL) / 2]))
     if np.isnan(steps).mean() > (1 - LEVEL) / 2:
