@@ -17,7 +17,13 @@ from tumorscope.evaluation import Cases, EvaluationOptions, score_cases, score_i
 from tumorscope.evaluation.breakdown import count_confused, score_patients, score_subgroups
 from tumorscope.evaluation.confidence import score_calibration, score_selection, score_sets
 from tumorscope.evaluation.mapping import MappedModel, map_classes
-from tumorscope.evaluation.summary import explanations, summarize_results, weaknesses
+from tumorscope.evaluation.summary import (
+    broken_promises,
+    explanations,
+    summarize_results,
+    weaknesses,
+)
+from tumorscope.metrics.calibration import tempered
 from tumorscope.runs.external import external_folder
 from tumorscope.schema.card import Card, ModelCalibration
 from tumorscope.schema.scores import Score
@@ -124,6 +130,24 @@ def test_the_first_line_names_a_control_that_is_not_beaten() -> None:
     assert "it is no better and no worse, and the 95 % interval runs from" in text
     assert equal.controls.gain.low is not None
     assert equal.controls.gain.low < 0  # no difference among few groups is no proof of none
+
+
+def test_promises_that_the_test_images_contradict_are_said() -> None:
+    """A temperature that made calibration worse, and sets that miss more often than they should."""
+    sharp = cases(60, 6, 2.0)
+    overdone = ModelCalibration(temperature=5.0, thresholds=(0.01, 0.99, None), images=(99, 99, 1))
+    tempered_cases = Cases(
+        sharp.truth, tempered(sharp.probabilities, overdone.temperature), sharp.groups
+    )
+    said = broken_promises(
+        score_calibration(tempered_cases, overdone), score_sets(tempered_cases, overdone, NAMES)
+    )
+    assert len(said) == 2
+    assert said[0].startswith("The temperature, 5.00, made calibration worse")
+    assert said[1].startswith("Sets of labels should hold the true class for 90% of the images of ")
+    assert "meningioma" in said[1]
+    kept = ModelCalibration(thresholds=(0.0, 0.0, 0.0), images=(99, 99, 99))
+    assert broken_promises(score_calibration(sharp, kept), score_sets(sharp, kept, NAMES)) == []
 
 
 def test_with_leaks_the_answer_is_that_of_the_clean_part() -> None:

@@ -226,6 +226,9 @@ def export(
     licence: Annotated[
         str | None, typer.Option(help="The licence of the model.", show_default="not stated")
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Keep int8 though too few images could judge it.")
+    ] = False,
     quiet: Quietly = False,
     as_json: AsJson = False,
     debug: Debug = False,  # noqa: ARG001 (its callback does the work)
@@ -242,6 +245,7 @@ def export(
         data=data,
         out=out,
         licence=licence,
+        force=force,
         progress=terminal_progress(quiet=quiet),
     )
     if as_json:

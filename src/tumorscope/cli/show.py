@@ -46,6 +46,18 @@ def show_results(results: "Results") -> None:
             for name, s in judged.per_class.items()
         ],
     )
+    _show_prevalence(judged)
+
+
+def _show_prevalence(scores: "ImageScores") -> None:
+    """Say for which prevalence the predictive values hold."""
+    stated = ", ".join(
+        f"{name} {wording.prevalence(own.prevalence)}"
+        for name, own in scores.per_class.items()
+        if own.prevalence is not None
+    )
+    if stated:
+        show(fill(f"PPV at a prevalence of {stated}; --prevalence states another.", 80))
 
 
 def show_scores(scores: "ImageScores") -> None:
@@ -144,5 +156,7 @@ def show_export(exported: "Exported") -> None:
             80,
         )
     )
+    if conversion.forced:
+        show(fill(f"Kept by --force: {conversion.forced}", 80))
     show(f"\nBundle:   {exported.folder}, and {exported.zip}")
     show(f"Predict:  tumorscope predict {exported.zip} IMAGE …")

@@ -40,14 +40,15 @@ def export_run(
     data: str | Path | None = None,
     out: str | Path | None = None,
     licence: str | None = None,
+    force: bool = False,
     progress: Progress | None = None,
 ) -> Exported:
     """Write the model of a run as a bundle for a runtime and in a precision, and the zip of it.
 
     The export answers the run's validation images and is held against the original: `fp32` must
     give the same classes and probabilities within 1e-4, `fp16` the same class wherever the two best
-    are more than 0.02 apart, `int8` must lose at most half a point of accuracy and be faster here.
-    What fails is not written.
+    are more than 0.02 apart. `int8` must be faster here, and the 95 % interval of the accuracy it
+    loses must end below half a point. What fails is not written.
 
     Args:
         run: the run's folder.
@@ -56,6 +57,7 @@ def export_run(
         data: where the run's data is now, if it was moved.
         out: the bundle's folder; `exports/<to>-<precision>` in the run's unless given.
         licence: under which the model may be used, for its card.
+        force: keep `int8` that fails; its card then says why it would not have been kept.
         progress: where to report; bars in a notebook and nothing elsewhere unless given.
 
     Raises:
@@ -68,12 +70,18 @@ def export_run(
             require_extra(NEEDED[form], f"An export to {form}")
     from tumorscope.inference.bundle import zip_bundle
     from tumorscope.runs.conversion import convert_run
+    from tumorscope.runs.options import ExportOptions
 
     folder = Path(out) if out else Path(run) / "exports" / f"{to}-{precision}"
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise UsageError(f"{folder} exists: move it, or choose another folder with --out.")
     refuse_unwritable(folder)
-    home = Path(data) if data else None
-    terms = {"precision": precision, **({"licence": licence} if licence else {})}
-    card = convert_run(Path(run), folder, to, terms, home, progress or default_progress())
+    options = ExportOptions(
+        to=to,
+        precision=precision,
+        licence=licence,
+        data=Path(data) if data else None,
+        force=force,
+    )
+    card = convert_run(Path(run), folder, options, progress or default_progress())
     return Exported(folder, zip_bundle(folder), card)

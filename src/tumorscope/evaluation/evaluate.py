@@ -20,7 +20,12 @@ from tumorscope.evaluation.headline import control_answers, score_images
 from tumorscope.evaluation.model import ScoredModel
 from tumorscope.evaluation.robustness import measure_robustness
 from tumorscope.evaluation.scores import Cases, log_loss, share_score
-from tumorscope.evaluation.summary import explanations, summarize_results, weaknesses
+from tumorscope.evaluation.summary import (
+    broken_promises,
+    explanations,
+    summarize_results,
+    weaknesses,
+)
 from tumorscope.grouping.origins import Origins
 from tumorscope.inference.predict import BATCH
 from tumorscope.metrics.intervals import wilson
@@ -132,10 +137,13 @@ def evaluate_store(
     scored = {part: _part_scores(labels, answers, partition, part) for part in parts}
     right = int(cases.right.sum())
     ends = wilson(right / len(cases), len(cases))
+    calibration = score_calibration(cases, model.card.calibration)
+    sets = score_sets(cases, model.card.calibration, names)
     results = Results(
         tumorscope=__version__,
         summary=summarize_results(whole, clean, leaks),
         warnings=(
+            *broken_promises(calibration, sets),
             *weaknesses(
                 whole,
                 cases,
@@ -162,8 +170,8 @@ def evaluate_store(
             value=right / len(cases), low=ends[0], high=ends[1], n=len(cases)
         ),
         parts=scored,
-        calibration=score_calibration(cases, model.card.calibration),
-        sets=score_sets(cases, model.card.calibration, names),
+        calibration=calibration,
+        sets=sets,
         selection=score_selection(cases),
         subgroups=score_subgroups(cases, columns),
         confused=count_confused(cases.confusion, names),

@@ -3,9 +3,9 @@
 import numpy as np
 
 from tumorscope.evaluation.scores import Cases
-from tumorscope.schema.results import FEW_GROUPS, judged_scores
+from tumorscope.schema.results import FEW_GROUPS, Calibration, Sets, judged_scores
 from tumorscope.schema.scores import Controls, ImageScores, Score, Scores
-from tumorscope.schema.wording import CONTROL_LABELS, better_or_worse, with_interval
+from tumorscope.schema.wording import CONTROL_LABELS, better_or_worse, number, with_interval
 
 FEW_WRONG = 10  # groups with a mistake; with fewer, 95 % intervals cover the truth too seldom
 
@@ -95,6 +95,32 @@ def weaknesses(whole: Scores, cases: Cases, *, leaks: int, patients_known: float
             f"The patient is known for {known}: other slices of one patient count as independent, "
             "which makes intervals too narrow, and may be on both sides of the split."
         )
+    return sentences
+
+
+def broken_promises(calibration: Calibration, sets: Sets) -> list[str]:
+    """Return what the model promises and its test images contradict, one sentence each.
+
+    Args:
+        calibration: on the test images, without the temperature and with it.
+        sets: conformal sets of the same images.
+    """
+    sentences = []
+    before, after = calibration.before.expected_error, calibration.after.expected_error
+    without, given = before.value, after.value
+    if without is not None and given is not None and round(given, 2) > round(without, 2):
+        sentences.append(
+            f"The temperature, {calibration.temperature:.2f}, made calibration worse on the test "
+            f"images: the error is {number(before)} without it and {number(after)} with it."
+        )
+    promise = 1 - sets.error_rate
+    for name, own in sets.per_class.items():
+        reach = own.coverage.high
+        if own.threshold is not None and reach is not None and reach < promise:
+            sentences.append(
+                f"Sets of labels should hold the true class for {promise:.0%} of the images of "
+                f"{name}, and hold it for {with_interval(own.coverage)}."
+            )
     return sentences
 
 

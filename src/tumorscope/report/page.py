@@ -120,6 +120,7 @@ def _template() -> jinja2.Template:
     environment.filters |= {
         "share": wording.share,
         "number": wording.number,
+        "prevalence": wording.prevalence,
         "percent": wording.with_interval,
         "points": wording.points,
         "interval": wording.interval,

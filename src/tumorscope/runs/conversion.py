@@ -1,6 +1,7 @@
 """A run's model in another form: compared with the original before it is written."""
 
 import hashlib
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,11 +28,12 @@ from tumorscope.inference.bundle import (
     write_bundle,
 )
 from tumorscope.inference.predict import BATCH, Predictor
-from tumorscope.metrics.intervals import paired_gain
+from tumorscope.metrics.intervals import paired_gain, unseen_share
 from tumorscope.records import Partition
 from tumorscope.report.model_card import model_card, usage
 from tumorscope.runs.evaluation import run_data
 from tumorscope.runs.folder import read_results
+from tumorscope.runs.options import ExportOptions
 from tumorscope.schema.card import Card, Conversion
 from tumorscope.schema.scores import Score
 from tumorscope.support.progress import Progress
@@ -73,28 +75,24 @@ class ExportImages:
         chosen = np.linspace(0, count - 1, min(SAMPLES, count)).astype(np.intp)
         return self.store.pixels(self.judged[chosen])
 
+    @property
+    def groups(self) -> int:
+        """How many groups the validation rows form."""
+        return len({self.partition.groups[row] for row in self.judged})
+
     def cases(self, rows: NDArray[np.intp], answers: NDArray[np.float32]) -> Cases:
         """Return truth, answers and groups of some rows."""
         truth = self.store.manifest.class_numbers()[rows]
         return Cases(truth, answers, [self.partition.groups[row] for row in rows])
 
 
-def convert_run(
-    run: Path,
-    folder: Path,
-    to: str,
-    terms: Mapping[str, str],
-    data: Path | None,
-    progress: Progress,
-) -> Card:
+def convert_run(run: Path, folder: Path, options: ExportOptions, progress: Progress) -> Card:
     """Write a run's model in another form into a folder, and return its card.
 
     Args:
         run: the run's folder.
         folder: the bundle's.
-        to: `onnx` or `openvino`.
-        terms: `precision`, and `licence` where another is stated, for the card.
-        data: where the run's data is now; where it was unless given.
+        options: the form, and where the run's data is now.
         progress: where to report.
 
     Raises:
@@ -102,16 +100,22 @@ def convert_run(
         TumorscopeError: the run or its data cannot be used.
     """
     original, results = open_bundle(run), read_results(run)
-    images = ExportImages(*run_data(run, data, progress))
+    images = ExportImages(*run_data(run, options.data, progress))
     if not len(images.judged):
         raise UsageError(f"{run} has no validation images, which an export is compared on.")
-    card = original.card.model_copy(update=dict(terms))
-    progress.say(f"converting the network to {card.precision} for {to}")
-    contents = convert_bundle(original, to, card.precision, images.samples)
+    card = original.card.model_copy(update=options.stated)
+    progress.say(f"converting the network to {card.precision} for {options.to}")
+    contents = convert_bundle(original, options.to, card.precision, images.samples)
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     card = card.model_copy(update={"files": digests})
     export = Bundle(folder, card, contents.__getitem__)
     conversion = _compare(original, export, contents, images, progress)
+    if card.precision == "int8" and (doubt := _doubt(conversion, images.groups)):
+        if not options.force:
+            raise ExportError(
+                f"{doubt} It was not kept: use --precision fp16, or keep it with --force."
+            )
+        conversion = conversion.model_copy(update={"forced": doubt})
     card = card.model_copy(update={"conversion": conversion})
     contents[README] = f"{model_card(results, card)}\n{usage(card)}".encode()
     write_bundle(folder, card, contents)
@@ -140,8 +144,6 @@ def _compare(
     first, second = (images.cases(judged, each) for each in (expected, actual))
     loss, ends = paired_gain(second.right, first.right, first.groups)
     speeds = _speeds((before, after), images.store.pixels(judged[:BATCH]))
-    if precision == "int8":
-        _check_worth(loss, speeds)
     tests = [images.cases(tested, each[len(judged) :]) for each in answers]
     before_score, after_score = (share_score(each.right, each.clusters) for each in tests)
     low, high = ends or (None, None)
@@ -159,22 +161,48 @@ def _compare(
     )
 
 
-def _check_worth(loss: float, speeds: Sequence[float]) -> None:
-    """Refuse eight bits that cost too much or bring nothing.
+def _doubt(conversion: Conversion, groups: int) -> str:
+    """Return why eight bits should not be kept, in a sentence; empty where nothing speaks against.
 
-    Raises:
-        ExportError: they do.
+    Args:
+        conversion: the comparison with the original.
+        groups: how many groups its images form.
     """
-    if loss > MOST_LOSS:
-        raise ExportError(
-            f"In eight bits the model loses {loss:.1%} of accuracy on validation images; at most "
-            f"{MOST_LOSS:.1%} is allowed, so it was not kept: use --precision fp16."
+    loss, images = conversion.loss, conversion.images
+    assert loss.value is not None
+    if loss.value > MOST_LOSS:
+        return (
+            f"In eight bits the model loses {loss.value:.1%} of accuracy on validation images; at "
+            f"most {MOST_LOSS:.1%} is allowed."
         )
-    if speeds[1] <= speeds[0]:
-        raise ExportError(
-            f"In eight bits the model is no faster here ({speeds[1]:.0f} against {speeds[0]:.0f} "
-            "images per second), so it was not kept: use --precision fp16."
+    if loss.high is None or loss.high > MOST_LOSS:
+        reach = "any share" if loss.high is None else f"up to {loss.high:.1%}"
+        return (
+            f"In eight bits the model may lose {reach} of accuracy: {images} validation images in "
+            f"{groups} {'group' if groups == 1 else 'groups'} cannot exclude a loss of more than "
+            f"{MOST_LOSS:.1%}; about {_enough_images(loss, images, groups):,} would be enough."
         )
+    if conversion.speed <= conversion.speed_before:
+        return (
+            f"In eight bits the model is no faster here ({conversion.speed:.0f} against "
+            f"{conversion.speed_before:.0f} images per second)."
+        )
+    return ""
+
+
+def _enough_images(loss: Score, images: int, groups: int) -> int:
+    """Return how many images like these would show that little enough is lost, if it is as here.
+
+    Where nothing differs, so many groups are needed that the share which may still differ is small
+    enough; elsewhere intervals shrink with the root of the number of groups.
+    """
+    assert loss.value is not None
+    enough = math.log(1 - unseen_share(1)) / math.log(1 - MOST_LOSS)
+    differs = loss.high is not None and not math.isclose(loss.high, unseen_share(groups))
+    if loss.high is not None and differs:
+        room = max(MOST_LOSS - loss.value, MOST_LOSS / 100)
+        enough = max(enough, groups * ((loss.high - loss.value) / room) ** 2)
+    return math.ceil(enough * images / groups)
 
 
 def _answers(

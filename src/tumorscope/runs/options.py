@@ -1,4 +1,4 @@
-"""The options of a run, and the only place that holds their defaults."""
+"""The options of a run and of an export, and the only place that holds their defaults."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -9,7 +9,25 @@ from tumorscope.support.progress import Progress, default_progress
 
 if TYPE_CHECKING:
     from tumorscope.grouping.choice import PartChoice
+    from tumorscope.schema.card import Precision
     from tumorscope.schema.recipe import Recipe
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions:
+    """The form that `export_run` writes a model in; it says what each means."""
+
+    to: str
+    precision: "Precision"
+    licence: str | None = None
+    data: Path | None = None
+    force: bool = False
+
+    @property
+    def stated(self) -> dict[str, str]:
+        """What the card of the export says differently from the original's."""
+        licence = {"licence": self.licence} if self.licence else {}
+        return {"precision": self.precision, **licence}
 
 
 @dataclass(frozen=True, kw_only=True)

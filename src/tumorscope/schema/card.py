@@ -110,6 +110,7 @@ class Conversion(Strict):
         accuracy_before: the original's on the same.
         bytes, bytes_before: of the graph.
         speed, speed_before: images per second, from slices of the model's size to answers.
+        forced: why the export would not have been kept had it not been forced; empty otherwise.
     """
 
     images: int
@@ -122,6 +123,7 @@ class Conversion(Strict):
     bytes_before: int
     speed: float
     speed_before: float
+    forced: str = ""
 
 
 class Card(Strict):

@@ -12,6 +12,7 @@ CONTROL_LABELS = {
     "file_facts": "file facts",
 }
 UNDEFINED = "n/a"
+MOST_DIGITS = 6  # after the point of a prevalence in per cent
 
 
 def share(score: Score) -> str:
@@ -21,6 +22,19 @@ def share(score: Score) -> str:
     ('86.7%', 'n/a')
     """
     return UNDEFINED if score.value is None else f"{score.value:.1%}"
+
+
+def prevalence(value: float) -> str:
+    """Return how frequent a class is in per cent, rounded to 0 or 100 only where it is that.
+
+    >>> prevalence(0.284), prevalence(0.0004), prevalence(0.99996), prevalence(0.0)
+    ('28.4%', '0.04%', '99.996%', '0.0%')
+    """
+    for digits in range(1, MOST_DIGITS):
+        text = f"{value:.{digits}%}"
+        if float(text[:-1]) not in (0, 100) or value in (0, 1):
+            return text
+    return f"{value:.{MOST_DIGITS}%}"
 
 
 def number(score: Score) -> str:
