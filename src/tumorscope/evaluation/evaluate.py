@@ -135,8 +135,6 @@ def evaluate_store(
         clean = score_images(cases.some(~leaking), said, names, prevalence)
     patients = [known.patients[row] for row in tested]
     scored = {part: _part_scores(labels, answers, partition, part) for part in parts}
-    right = int(cases.right.sum())
-    ends = wilson(right / len(cases), len(cases))
     calibration = score_calibration(cases, model.card.calibration)
     sets = score_sets(cases, model.card.calibration, names)
     results = Results(
@@ -166,9 +164,7 @@ def evaluate_store(
         all=whole,
         clean=clean,
         patients=score_patients(cases, patients, names),
-        accuracy_over_images=Score(
-            value=right / len(cases), low=ends[0], high=ends[1], n=len(cases)
-        ),
+        accuracy_over_images=_over_images(cases),
         parts=scored,
         calibration=calibration,
         sets=sets,
@@ -193,6 +189,13 @@ def _predict(
             answers[chosen] = model.probabilities(store.pixels(chosen))
             task.advance(len(chosen))
     return answers
+
+
+def _over_images(cases: Cases) -> Score:
+    """Return accuracy with the interval that takes each image for a group of its own."""
+    share = float(cases.right.mean())
+    low, high = wilson(share, len(cases))
+    return Score(value=share, low=low, high=high, n=len(cases))
 
 
 def _part_scores(
