@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from tumorscope.commands.train import train
     from tumorscope.data.catalogue import fetch_set
     from tumorscope.inference.predict import Predictor
-    from tumorscope.runs.execution import Run
+    from tumorscope.runs.execution import Run, load_run
 
 __all__ = [
     "Exported",
@@ -46,6 +46,7 @@ __all__ = [
     "evaluate",
     "export_run",
     "fetch_set",
+    "load_run",
     "review",
     "split",
     "train",
@@ -66,6 +67,7 @@ _MODULES = {
     "evaluate": "tumorscope.commands.evaluate",
     "export_run": "tumorscope.commands.export",
     "fetch_set": "tumorscope.data.catalogue",
+    "load_run": "tumorscope.runs.execution",
     "review": "tumorscope.commands.review",
     "split": "tumorscope.commands.split",
     "train": "tumorscope.commands.train",

@@ -239,6 +239,13 @@ def test_results_of_another_format_say_what_to_do(tiny_run: tumorscope.Run, tmp_
         read_results(tmp_path)
 
 
+def test_a_run_is_loaded_again(tiny_run: tumorscope.Run, tmp_path: Path) -> None:
+    """The same results come back; a folder that is no run gets a sentence."""
+    assert tumorscope.load_run(str(tiny_run.folder)) == tiny_run
+    with pytest.raises(UsageError, match="does not exist: give the folder of a run"):
+        tumorscope.load_run(tmp_path / "none")
+
+
 def test_runs_and_results_show_themselves_in_a_notebook(tiny_run: tumorscope.Run) -> None:
     """A small table with the headline, its interval and the path of the report; text is escaped."""
     shown = tiny_run._repr_html_()

@@ -253,7 +253,7 @@ def _grey(image: Field) -> NDArray[np.uint8]:
 
 
 def write_phantoms(
-    folder: Path,
+    folder: str | Path,
     *,
     patients: int = 12,
     slices: int = 6,
@@ -275,6 +275,7 @@ def write_phantoms(
     Returns:
         The manifest, with patients and boxes.
     """
+    folder = Path(folder)
     images = folder / "images"
     with explained(images):
         images.mkdir(parents=True, exist_ok=True)

@@ -53,6 +53,18 @@ class Run:
         return html_table(self.folder.name, rows, self.results.summary)
 
 
+def load_run(folder: str | Path) -> Run:
+    """Return a finished run, to look at its results again.
+
+    Args:
+        folder: the run's, as `--out` named it or as it lies under `runs/`.
+
+    Raises:
+        UsageError: it is not a finished run, or another version wrote its results.
+    """
+    return Run(Path(folder), read_results(Path(folder)))
+
+
 def train_run(options: TrainOptions) -> Run:
     """Train once and go all the way to the report, alone or with other processes.
 
