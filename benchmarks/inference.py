@@ -10,7 +10,7 @@ import onnxruntime
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from tumorscope.export.graph import export_network
+from tumorscope.export.network import export_network
 from tumorscope.model import build_classifier
 from tumorscope.model.deployed import Network
 from tumorscope.schema.recipe import load_recipe

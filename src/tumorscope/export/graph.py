@@ -1,18 +1,16 @@
 """A deployed classifier as ONNX: three parts, and the whole that is joined from them."""
 
 import copy
-import logging
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import onnx
-import torch
-from onnx import GraphProto, ModelProto, ValueInfoProto, compose
+from onnx import ModelProto, ValueInfoProto, compose
 from onnx.utils import Extractor
 
 from tumorscope.export.fixed_parts import gate_graph, preprocess_graph
-from tumorscope.model.deployed import DeployedModel, Network
+from tumorscope.export.network import export_network, without_notes
+from tumorscope.model.deployed import DeployedModel
 
 INPUT = "slices"
 OUTPUTS = ("probabilities", "embedding", "strangeness")
@@ -57,7 +55,7 @@ def split_graph(whole: ModelProto) -> Graph:
     network = cut.extract_model(["pixels"], list(OUTPUTS[:2]))
     gate = cut.extract_model(["pixels", "embedding"], [OUTPUTS[2]])
     parts = (_rest(whole, (network, gate)), network, gate)
-    return Graph(*map(_stripped, parts))
+    return Graph(*map(without_notes, parts))
 
 
 def _rest(whole: ModelProto, others: Sequence[ModelProto]) -> ModelProto:
@@ -87,45 +85,6 @@ def make_graph(deployed: DeployedModel) -> Graph:
         network=export_network(deployed.network, size),
         gate=gate_graph(deployed.gate),
     )
-
-
-def export_network(network: Network, size: int) -> ModelProto:
-    """Export a network alone, from grey levels of its size."""
-    pixels, images = torch.rand(2, size, size) * 255, torch.export.Dim("images")
-    with warnings.catch_warnings(), torch.inference_mode():
-        warnings.simplefilter("ignore")  # the exporter warns of its own internals
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-        program = torch.onnx.export(
-            network,
-            (pixels,),
-            dynamo=True,
-            input_names=["pixels"],
-            output_names=OUTPUTS[:2],
-            dynamic_shapes=({0: images},),
-            verbose=False,
-        )
-    assert program is not None
-    model: ModelProto = program.model_proto
-    return _stripped(model)
-
-
-def _stripped(model: ModelProto) -> ModelProto:
-    """Take out what the exporter records about itself: source paths of the machine it ran on."""
-    del model.metadata_props[:]
-    _strip(model.graph)
-    return model
-
-
-def _strip(graph: GraphProto) -> None:
-    """Take out notes and inferred shapes, in branches too."""
-    for holder in (graph, *graph.node, *graph.input, *graph.output):
-        del holder.metadata_props[:]
-    del graph.value_info[:]
-    for node in graph.node:
-        node.doc_string = ""
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                _strip(attribute.g)
 
 
 def _merged(

@@ -48,12 +48,20 @@ class Preprocess(nn.Module):
 
 
 class Network(nn.Module):
-    """A classifier from grey levels of its size to probabilities and features."""
+    """A classifier from grey levels of its size to probabilities and features.
+
+    Attributes:
+        choices: the recipe's settings that change what is computed and show in no module.
+    """
+
+    temperature: Tensor
 
     def __init__(self, classifier: Classifier, temperature: float = 1.0) -> None:
         super().__init__()
         self.classifier = classifier
-        self.temperature = temperature
+        self.tempered = temperature != 1
+        self.register_buffer("temperature", torch.tensor(temperature), persistent=False)
+        self.choices = {"flip_averaging": classifier.flip_averaging, "tempered": self.tempered}
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Return probabilities, shape (n, classes), and embedding, shape (n, features).
@@ -67,7 +75,7 @@ class Network(nn.Module):
         if self.classifier.flip_averaging:
             mirrored = self.classifier(levels.flip(3)).float().softmax(dim=1)
             chances = 0.5 * (chances + mirrored)
-        if self.temperature != 1:
+        if self.tempered:
             chances = (chances.clamp_min(TINY).log() / self.temperature).softmax(dim=1)
         return chances, embedding
 
