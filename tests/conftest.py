@@ -29,7 +29,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 declare_missing_operators()  # tests compare with torchmetrics, which imports torchvision
 
 REAL = Path(os.environ.get("TUMORSCOPE_DATA", Path(__file__).parents[2] / "shared" / "data"))
-TINY = ("image_size=32", "epochs=2", "batch_size=16")
+TINY = ("backbone=cnn", "pretrained=false", "image_size=32", "epochs=2", "batch_size=16")
 
 
 class Heard(Quiet):

@@ -154,7 +154,7 @@ def test_missing_extra_names_the_command(command: Command, tmp_path: Path) -> No
         "import sys; from importlib.machinery import PathFinder as P; found = P.find_spec;"
         "P.find_spec = classmethod("
         "lambda c, name, *a: None if name == 'torch' else found(name, *a));"
-        "sys.argv = ['tumorscope', 'train', 'data']; from tumorscope.cli import main; main()"
+        "sys.argv = ['tumorscope', 'train', '.']; from tumorscope.cli import main; main()"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     refused(run, "pip install 'tumorscope[train]'")

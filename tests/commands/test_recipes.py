@@ -28,7 +28,11 @@ HOMES = {
     "best": "boxes",
 }
 SMALL = ("pretrained=false", "epochs=1", "image_size=64", "batch_size=8")
-SMALLER = {"resnet18": "resnet10t", "resnet50": "resnet10t", "mobilenetv2_100": "mobilenetv2_050"}
+SMALLER = {
+    "resnet18": "test_resnet",
+    "resnet50": "test_resnet",
+    "mobilenetv2_100": "test_efficientnet",
+}
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import tumorscope
-from tests.conftest import Command
+from tests.conftest import TINY, Command
 from tumorscope.data.phantom import write_phantoms
 from tumorscope.data.read.image import decode_image
 from tumorscope.errors import UnreadableImage, UsageError
@@ -29,8 +29,6 @@ from tumorscope.inference.archive import PART, score_archive
 from tumorscope.inference.inputs import list_inputs
 from tumorscope.inference.predict import Predictor
 from tumorscope.support.progress import Quiet
-
-RECIPE = ("image_size=32", "epochs=2", "batch_size=16")
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +149,7 @@ def test_sets_hold_labels_above_their_thresholds(predictor: Predictor, images: l
 def test_the_gate_lets_slices_in_and_keeps_others_out(tmp_path: Path) -> None:
     """Of new phantoms few are refused; noise, text-like stripes and photographs' likes all are."""
     manifest = write_phantoms(tmp_path / "data", patients=12, slices=4)
-    run = tumorscope.train(data=manifest, overrides=RECIPE, out=tmp_path / "run", device="cpu")
+    run = tumorscope.train(data=manifest, overrides=TINY, out=tmp_path / "run", device="cpu")
     predictor = Predictor.load(run.folder)
     new = write_phantoms(tmp_path / "new", patients=6, slices=4, first=100)
     files = sorted(new.parent.rglob("*.png"))
@@ -285,7 +283,7 @@ def _start(folder: Path, listing: Path, out: Path, *more: str) -> "subprocess.Po
 
 def _wait_for_parts(out: Path, count: int, process: "subprocess.Popen[bytes]") -> list[Path]:
     folder = out.with_name(out.name + ".parts")
-    for _ in range(1200):
+    for _ in range(6000):
         if len(found := sorted(folder.glob("0*.jsonl"))) >= count:
             return found
         assert process.poll() is None

@@ -1,8 +1,11 @@
 """A frozen layer is run once: exactly in single precision, closely in half, or the plain way."""
 
+import resource
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -99,24 +102,26 @@ def test_a_resumed_stage_computes_its_front_again(phantoms: Path, tmp_path: Path
 def test_a_full_disk_means_the_plain_way(phantoms: Path, tmp_path: Path) -> None:
     """A sentence, and the training goes on."""
     out = tmp_path / "run"
-    code = (
-        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (BYTES, BYTES));"
-        "from tumorscope.cli import main; main()"
-    )
     # Above the checkpoints' 14 MB and below the 22 MB of the second stage's outputs.
     limit = 18 * 2**20
-    settings: Sequence[str] = [*STAGED, "epochs=1", "views=100", "backbone=cnn"]
-    ran = subprocess.run(
-        [
-            *(sys.executable, "-c", code.replace("BYTES", str(limit)), "train", str(phantoms)),
-            *(*settings, "--recipe", "mobilenetv2-staged", "--out", str(out), "--device", "cpu"),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
-    assert "No space is left for the outputs of the frozen layers" in ran.stderr
+    with limited_files(limit):
+        _, lines = train(phantoms, out, "epochs=1", "views=100", "backbone=cnn")
+    said = "No space is left for the outputs of the frozen layers"
+    assert sum(said in line for line in lines) == 1
+    assert {row["stage"] for row in read_csv(out / "metrics.csv")} == {"0", "1"}
+
+
+@contextmanager
+def limited_files(limit: int) -> Iterator[None]:
+    """Let no file of this process grow beyond some bytes, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    kept = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # an error instead of an end
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, kept)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,8 @@ from tumorscope.training.fit import _explained
 from tumorscope.training.history import best_epoch
 
 HARD = (
-    *("image_size=32", "epochs=8", "batch_size=4", "dropout=0.3", "weight_averaging=0.9"),
+    *("backbone=cnn", "image_size=32", "epochs=8", "batch_size=4", "dropout=0.3"),
+    "weight_averaging=0.9",
     *("schedule=one_cycle", "label_smoothing=0.1", "class_weights=balanced", "augment.shift=0.1"),
 )
 

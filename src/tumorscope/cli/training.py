@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
@@ -92,11 +93,12 @@ def train(
     from tumorscope.cli.show import show_folds, show_run, show_series  # noqa: PLC0415
     from tumorscope.support.terminal import show, terminal_progress  # noqa: PLC0415
 
+    overrides = [*(settings or []), *([] if seed is None else [f"seed={seed}"])]
+    _refuse_mistakes(Path(data), recipe, overrides)
     several = seeds is not None or folds is not None
     if devices > 1 and nodes == 1 and "WORLD_SIZE" not in os.environ and not several:
         _launch(devices)
     leads = os.environ.get("RANK", "0") == "0"
-    overrides = [*(settings or []), *([] if seed is None else [f"seed={seed}"])]
     options: dict[str, Any] = dict(  # noqa: C408 (reads as the call it is)
         data=data,
         recipe=recipe,
@@ -134,13 +136,23 @@ def train(
         show_run(run)
 
 
+def _refuse_mistakes(data: Path, recipe: str, overrides: list[str]) -> None:
+    """Refuse a mistyped path or recipe at once, before the seconds that PyTorch takes to load."""
+    from tumorscope.data.layouts import refuse_missing  # noqa: PLC0415
+    from tumorscope.schema.recipe import load_recipe  # noqa: PLC0415
+
+    refuse_missing(data)
+    load_recipe(recipe, overrides)
+
+
 def _launch(devices: int) -> None:
     """Run this command in several processes, and end with their exit code."""
     from tumorscope.support.extras import require_extra  # noqa: PLC0415
-    from tumorscope.training import processes  # noqa: PLC0415
 
     require_extra("train", "tumorscope train")
-    raise typer.Exit(processes.launch(sys.argv[1:], devices))
+    from tumorscope.cli.launch import launch  # noqa: PLC0415 (needs PyTorch)
+
+    raise typer.Exit(launch(sys.argv[1:], devices))
 
 
 @app.command()

@@ -8,7 +8,7 @@ from tumorscope.data.layouts.table import find_table, read_table
 from tumorscope.errors import DataError
 from tumorscope.records import Manifest
 
-__all__ = ["LAYOUTS", "read_manifest"]
+__all__ = ["LAYOUTS", "read_manifest", "refuse_missing"]
 
 MAX_DEPTH = 4
 LAYOUTS = """\
@@ -30,11 +30,18 @@ def read_manifest(data: str | Path) -> Manifest:
             the layouts look like.
     """
     path = Path(data)
-    if path.is_file():
-        return read_table(path)
-    if not path.is_dir():
+    refuse_missing(path)
+    return read_table(path) if path.is_file() else _in_folder(path)
+
+
+def refuse_missing(path: Path) -> None:
+    """Refuse a path at which there is no data set to read.
+
+    Raises:
+        DataError: there is neither a file nor a folder.
+    """
+    if not path.is_file() and not path.is_dir():
         raise DataError(f"{path} does not exist: give a folder of images or a manifest CSV.")
-    return _in_folder(path)
 
 
 def _in_folder(top: Path) -> Manifest:
