@@ -23,7 +23,7 @@ from tumorscope.data.read import read_image
 from tumorscope.data.resize import resize
 from tumorscope.export.graph import split_graph
 from tumorscope.inference.bundle import GRAPH, open_bundle
-from tumorscope.inference.predict import BATCH, Predictor
+from tumorscope.inference.predict import READ_BATCH, Predictor
 from tumorscope.inference.runtimes.pytorch import load_deployed
 
 SIZE, IMAGES, STREAMED = 224, 480, 100_000
@@ -84,8 +84,8 @@ def beside_peers(name: str, folder: Path, files: list[Path]) -> list[Comparison]
 
 def batches(levels: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
     """Yield some images at a time."""
-    for start in range(0, len(levels), BATCH):
-        yield levels[start : start + BATCH]
+    for start in range(0, len(levels), READ_BATCH):
+        yield levels[start : start + READ_BATCH]
 
 
 def share_of_reading(name: str, predictor: Predictor, files: list[Path]) -> str:

@@ -27,7 +27,7 @@ from tumorscope.inference.runtimes import open_engine
 from tumorscope.model import Classifier
 from tumorscope.model.deployed import DeployedModel, GateLayer, Network, Preprocess
 from tumorscope.model.gate import Views, fit_gate
-from tumorscope.runs.conversion import _doubt
+from tumorscope.runs.conversion import _objection
 from tumorscope.schema.card import Conversion
 from tumorscope.schema.recipe import load_recipe
 from tumorscope.schema.scores import Score
@@ -185,7 +185,7 @@ def test_eight_bits_that_do_not_pay(
         speed=speeds[1],
         speed_before=speeds[0],
     )
-    assert re.search(words, _doubt(told, groups=736))
+    assert re.search(words, _objection(told, groups=736))
 
 
 def test_half_precision_may_not_change_a_clear_class() -> None:

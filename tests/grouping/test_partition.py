@@ -13,7 +13,12 @@ from tumorscope.data.layouts import read_manifest
 from tumorscope.data.store import open_store
 from tumorscope.errors import DataError
 from tumorscope.grouping.cautions import cautions
-from tumorscope.grouping.partition import balance, fold_partition, make_folds, make_partition
+from tumorscope.grouping.partition import (
+    class_imbalance,
+    fold_partition,
+    make_folds,
+    make_partition,
+)
 from tumorscope.grouping.survey import Survey
 from tumorscope.records import PARTS, Part, Partition, Row
 
@@ -190,8 +195,8 @@ def test_folds_that_cannot_be_are_refused_in_words() -> None:
 
 def test_balance_is_the_largest_stray_share() -> None:
     """A part with one class too many strays by that share."""
-    assert balance(list("aabb"), list("xyxy")) == 0
-    assert balance(list("aabb"), list("xxyy")) == 0.5
+    assert class_imbalance(list("aabb"), list("xyxy")) == 0
+    assert class_imbalance(list("aabb"), list("xxyy")) == 0.5
 
 
 def test_large_sets_are_quick() -> None:

@@ -25,7 +25,7 @@ from tumorscope.training import TrainingContext
 from tumorscope.training.checkpoints import last_checkpoint, read_history
 from tumorscope.training.data import Batches
 from tumorscope.training.device import resolve_device
-from tumorscope.training.fit import _explained
+from tumorscope.training.fit import _readable_errors
 from tumorscope.training.history import best_epoch
 
 HARD = (
@@ -236,7 +236,7 @@ def test_out_of_memory_says_what_to_lower(tmp_path: Path) -> None:
     recipe = load_recipe("resnet18")
     with (
         pytest.raises(OutOfMemory, match=r"lower batch_size \(now 32\) or image_size \(now 224\)"),
-        _explained(recipe, TrainingContext(tmp_path, "cpu", Quiet()), []),
+        _readable_errors(recipe, TrainingContext(tmp_path, "cpu", Quiet()), []),
     ):
         torch.empty(10**15)
 

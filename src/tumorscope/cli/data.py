@@ -77,7 +77,10 @@ def split(
     )
     show(made.note)
     show_table(("part", "images"), [(name, str(n)) for name, n in made.counts.items()])
-    show(f"{made.groups} groups, none divided; class shares differ by at most {made.stray:.1%}.")
+    show(
+        f"{made.groups} groups, none divided; class shares differ by at most "
+        f"{made.class_imbalance:.1%}."
+    )
     for sentence in made.cautions:
         show(f"Note: {sentence}")
     show(f"\nTrain on it:  tumorscope train {data} --partition {made.path}")

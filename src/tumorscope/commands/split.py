@@ -23,7 +23,7 @@ class SplitSummary:
         note: how it came about.
         counts: images in each part or fold.
         groups: how many groups there are.
-        stray: how far a class's share in a part strays from its share in all at most, in [0, 1].
+        class_imbalance: the largest difference between a class's share of a part and of the whole.
         cautions: what makes it weaker than it looks, one sentence each.
     """
 
@@ -31,7 +31,7 @@ class SplitSummary:
     note: str
     counts: dict[str, int]
     groups: int
-    stray: float
+    class_imbalance: float
     cautions: tuple[str, ...] = ()
 
 
@@ -52,11 +52,11 @@ def split(
     Args:
         data: a folder of images or a manifest CSV.
         out: the CSV to write.
-        folds: draw so many folds instead of three parts.
+        folds: how many folds to draw instead of three parts.
         validation_share: how much goes to validation.
         test_share: how much goes to the test part.
-        keep_test: honour a published test part and take out what leaks into it.
-        seed: where the randomness comes from.
+        keep_test: keep a published test part, and leave out what would leak into it.
+        seed: of the order in which groups of one size are placed.
         switched_off: rules that shall not hold images together: `patients`, `lineage`, `copies`,
             `series`.
         progress: where to report; bars in a notebook and nothing elsewhere unless given.
@@ -96,7 +96,7 @@ def _summary(path: Path, division: "Division") -> SplitSummary:
         division.note,
         division.counts,
         len(set(division.groups)),
-        division.stray,
+        division.class_imbalance,
         division.cautions,
     )
 

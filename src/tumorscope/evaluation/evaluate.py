@@ -27,7 +27,7 @@ from tumorscope.evaluation.summary import (
     weaknesses,
 )
 from tumorscope.grouping.origins import Origins
-from tumorscope.inference.predict import BATCH
+from tumorscope.inference.predict import READ_BATCH
 from tumorscope.metrics.intervals import wilson
 from tumorscope.records import PARTS, Part, Partition
 from tumorscope.schema.results import ImageCounts, PartScores, Results, SplitNote, judged_scores
@@ -78,7 +78,8 @@ class Evaluation:
 
     Attributes:
         labels: true class numbers of all rows, int, shape (rows,).
-        probabilities: of all rows, float32, shape (rows, classes); nan where it was not options.
+        probabilities: of all rows, float32, shape (rows, classes); nan for rows
+            that were not asked about.
         results: the scores.
     """
 
@@ -146,7 +147,7 @@ def evaluate_store(
                 whole,
                 cases,
                 leaks=leaks,
-                patients_known=sum(p is not None for p in patients) / len(patients),
+                patients_unknown=sum(patient is None for patient in patients),
             ),
             *explanations(
                 judged_scores(whole, clean),
@@ -181,10 +182,10 @@ def evaluate_store(
 def _predict(
     model: ScoredModel, store: Store, rows: NDArray[np.intp], progress: Progress
 ) -> NDArray[np.float32]:
-    """Return probabilities of all rows of the store, nan for those that are not options."""
+    """Return probabilities of all rows of the store, nan for those that are not asked about."""
     answers = np.full((len(store), len(model.card.classes)), np.nan, np.float32)
     with progress.task("evaluating", len(rows)) as task:
-        for numbers in batches(len(rows), BATCH):
+        for numbers in batches(len(rows), READ_BATCH):
             chosen = rows[numbers]
             answers[chosen] = model.probabilities(store.pixels(chosen))
             task.advance(len(chosen))

@@ -7,7 +7,7 @@ from tumorscope.data.store import Store, batches
 from tumorscope.evaluation.corruptions import CHANGES
 from tumorscope.evaluation.model import ScoredModel
 from tumorscope.evaluation.scores import Cases, share_score
-from tumorscope.inference.predict import BATCH
+from tumorscope.inference.predict import READ_BATCH
 from tumorscope.schema.results import RobustnessCurve
 from tumorscope.support.progress import Progress
 
@@ -35,7 +35,7 @@ def measure_robustness(
             scores = []
             for strength in change.strengths:
                 right = np.empty(len(rows), np.bool_)
-                for numbers in batches(len(rows), BATCH):
+                for numbers in batches(len(rows), READ_BATCH):
                     changed = change.apply(store.pixels(rows[numbers]), strength)
                     answers = model.probabilities(changed).argmax(axis=1)
                     right[numbers] = answers == cases.truth[numbers]

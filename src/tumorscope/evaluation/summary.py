@@ -7,11 +7,12 @@ from tumorscope.schema.results import FEW_GROUPS, Calibration, Sets, judged_scor
 from tumorscope.schema.scores import Controls, ImageScores, Score, Scores
 from tumorscope.schema.wording import CONTROL_LABELS, better_or_worse, number, with_interval
 
-FEW_WRONG = 10  # groups with a mistake; with fewer, 95 % intervals cover the truth too seldom
+MOST_HARM = 0.005  # of a temperature to the expected calibration error, before it is mentioned
+FEW_WRONG = 10  # groups with a mistake; with fewer, 95 % intervals under-cover
 
 
 def summarize_results(everything: ImageScores, clean: ImageScores | None, leaks: int) -> str:
-    """Say what the test part showed, beginning with a control that is not beaten.
+    """Say what the test part showed, beginning with whether the best control is beaten.
 
     Args:
         everything: scores of all test images.
@@ -23,7 +24,7 @@ def summarize_results(everything: ImageScores, clean: ImageScores | None, leaks:
     text = (
         f"{_against_best_control(judged.controls)} The model is right on "
         f"{with_interval(judged.accuracy)} of {judged.n} {new} images, the control on "
-        f"{with_interval(best_control(judged.controls))}."
+        f"{with_interval(best_control_accuracy(judged.controls))}."
     )
     if judged is not everything:
         whole = with_interval(everything.accuracy)
@@ -31,11 +32,17 @@ def summarize_results(everything: ImageScores, clean: ImageScores | None, leaks:
     elif leaks:
         text += f" {leaks} of these are not new to the model, so the score is too high."
         if clean:
-            text += f" Only {clean.n} {'is' if clean.n == 1 else 'are'} new: too few to judge."
+            text += f" Only {_counted(clean)} new: too few to judge."
     return text
 
 
-def best_control(controls: Controls) -> Score:
+def _counted(scores: ImageScores) -> str:
+    """Return how many images there are, in how many groups, and the verb that follows."""
+    groups = f"{scores.groups} group{'' if scores.groups == 1 else 's'}"
+    return f"{scores.n}, in {groups}, {'is' if scores.n == 1 else 'are'}"
+
+
+def best_control_accuracy(controls: Controls) -> Score:
     """Return the accuracy of the best control."""
     score: Score = getattr(controls, controls.best)
     return score
@@ -58,14 +65,14 @@ def _against_best_control(controls: Controls) -> str:
     )
 
 
-def weaknesses(whole: Scores, cases: Cases, *, leaks: int, patients_known: float) -> list[str]:
+def weaknesses(whole: Scores, cases: Cases, *, leaks: int, patients_unknown: int) -> list[str]:
     """Return what makes the numbers weaker than they look, one sentence each.
 
     Args:
         whole: scores of all test images.
         cases: the same images.
         leaks: how many are not new to the model.
-        patients_known: the share of them whose patient is known.
+        patients_unknown: how many of them have no known patient.
     """
     sentences = []
     if leaks:
@@ -89,11 +96,11 @@ def weaknesses(whole: Scores, cases: Cases, *, leaks: int, patients_known: float
             f"Mistakes are in {len(wrong)} of {whole.groups} groups: where so few differ, 95 % "
             "intervals are known to cover the truth less often than 95 times in 100."
         )
-    if patients_known < 1:
-        known = "no test image" if patients_known == 0 else f"{patients_known:.0%} of test images"
+    if patients_unknown:
         sentences.append(
-            f"The patient is known for {known}: other slices of one patient count as independent, "
-            "which makes intervals too narrow, and may be on both sides of the split."
+            f"The patient is unknown for {patients_unknown} of {whole.n} test images: slices of "
+            "one patient then count as independent, which makes intervals too narrow, and may be "
+            "on both sides of the split."
         )
     return sentences
 
@@ -107,16 +114,20 @@ def broken_promises(calibration: Calibration, sets: Sets) -> list[str]:
     """
     sentences = []
     before, after = calibration.before.expected_error, calibration.after.expected_error
-    without, given = before.value, after.value
-    if without is not None and given is not None and round(given, 2) > round(without, 2):
+    error_before, error_after = before.value, after.value
+    if (
+        error_before is not None
+        and error_after is not None
+        and error_after - error_before > MOST_HARM
+    ):
         sentences.append(
             f"The temperature, {calibration.temperature:.2f}, made calibration worse on the test "
             f"images: the error is {number(before)} without it and {number(after)} with it."
         )
     promise = 1 - sets.error_rate
     for name, own in sets.per_class.items():
-        reach = own.coverage.high
-        if own.threshold is not None and reach is not None and reach < promise:
+        most = own.coverage.high
+        if own.threshold is not None and most is not None and most < promise:
             sentences.append(
                 f"Sets of labels should hold the true class for {promise:.0%} of the images of "
                 f"{name}, and hold it for {with_interval(own.coverage)}."
@@ -141,18 +152,18 @@ def explanations(judged: Scores, validation: Score | None, doubtful: int) -> lis
         and validation.low > accuracy.high
     ):
         sentences.append(
-            "The test part is not like the training part: the model is right on "
-            f"{with_interval(validation)} of the validation images, which were drawn from the "
-            f"training part by group, and on {with_interval(accuracy)} of these test images. "
-            "Neither number says what it would score elsewhere."
+            "The test part may not be like the training part: the model is right on "
+            f"{with_interval(validation)} of the validation images, by which its weights were "
+            f"chosen, and on {with_interval(accuracy)} of these test images. Neither number says "
+            "what it would score elsewhere."
         )
-    mean = judged.balanced_accuracy.low
+    least_mean = judged.balanced_accuracy.low
     for name, scores in judged.per_class.items():
-        reach = scores.sensitivity.high
-        if mean is not None and reach is not None and reach < mean:
+        most = scores.sensitivity.high
+        if least_mean is not None and most is not None and most < least_mean:
             sentences.append(
-                f"{name} is recognised worst: {with_interval(scores.sensitivity)} of its "
-                f"{scores.support} test images."
+                f"{name} is recognised less often than the average class: "
+                f"{with_interval(scores.sensitivity)} of its {scores.support} test images."
             )
     if doubtful:
         what = "test image is" if doubtful == 1 else "test images are"

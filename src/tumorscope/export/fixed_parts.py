@@ -29,6 +29,9 @@ SIXTEENTHS, UNITS = float(LEVELS), float(STEPS)
 def preprocess_graph(size: int) -> ModelProto:
     """Return what `tumorscope.model.deployed.Preprocess` does, as a graph.
 
+    There is no branch for slices that have the size already: the weights are then those of the
+    identity, and OpenVINO (2026.4) hands on memory that is in use when a branch is passed by.
+
     Args:
         size: the side of the results, in pixels.
 
@@ -42,11 +45,8 @@ def preprocess_graph(size: int) -> ModelProto:
         taken = op.Round(op.Clip(slices, 0.0, 255.0) * SIXTEENTHS) / SIXTEENTHS
         height = op.Squeeze(op.Shape(slices, start=1, end=2))
         width = op.Squeeze(op.Shape(slices, start=2, end=3))
-        if op.And(height == size, width == size):
-            levels = op.Round(taken)
-        else:
-            rows = op.Round(_resize_weights(height, size) @ taken * SIXTEENTHS) / SIXTEENTHS
-            levels = op.Round(rows @ op.Transpose(_resize_weights(width, size), perm=[1, 0]))
+        rows = op.Round(_resize_weights(height, size) @ taken * SIXTEENTHS) / SIXTEENTHS
+        levels = op.Round(rows @ op.Transpose(_resize_weights(width, size), perm=[1, 0]))
         pixels = op.Reshape(levels, op.Constant(value_ints=[-1, size, size]))
         return pixels
 

@@ -1,7 +1,6 @@
 """A deployed classifier as ONNX: three parts, and the whole that is joined from them."""
 
-import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import onnx
@@ -52,29 +51,12 @@ def named_value(values: Iterable[ValueInfoProto], name: str) -> ValueInfoProto:
 def split_graph(whole: ModelProto) -> Graph:
     """Return the parts of which a graph was joined."""
     cut = Extractor(whole)
-    network = cut.extract_model(["pixels"], list(OUTPUTS[:2]))
-    gate = cut.extract_model(["pixels", "embedding"], [OUTPUTS[2]])
-    parts = (_rest(whole, (network, gate)), network, gate)
+    parts = (
+        cut.extract_model([INPUT], ["pixels"]),
+        cut.extract_model(["pixels"], list(OUTPUTS[:2])),
+        cut.extract_model(["pixels", "embedding"], [OUTPUTS[2]]),
+    )
     return Graph(*map(without_notes, parts))
-
-
-def _rest(whole: ModelProto, others: Sequence[ModelProto]) -> ModelProto:
-    """Return what gives `pixels`: the extractor does not see what branches use from outside."""
-    taken = {name for other in others for node in other.graph.node for name in node.output}
-    taken |= {tensor.name for other in others for tensor in other.graph.initializer}
-    rest = ModelProto()
-    rest.CopyFrom(whole)
-    graph = rest.graph
-    nodes = [node for node in graph.node if not taken & set(node.output)]
-    tensors = [tensor for tensor in graph.initializer if tensor.name not in taken]
-    pixels = named_value(graph.value_info, "pixels")
-    for field, values in ((graph.node, nodes), (graph.initializer, tensors)):
-        kept = list(map(copy.deepcopy, values))
-        del field[:]
-        field.extend(kept)
-    del graph.output[:]
-    graph.output.append(pixels)
-    return rest
 
 
 def make_graph(deployed: DeployedModel) -> Graph:
@@ -92,8 +74,7 @@ def _merged(
 ) -> ModelProto:
     """Join two graphs by values of equal names; `keep` says which of the first stay outputs.
 
-    The second's own names are marked, so that none stands for two values. The first's are not:
-    names in branches, which the resize has, would not follow.
+    The second's own names are marked, so that none stands for two values.
     """
     free = {value.name for value in second.graph.input} - set(names)
     assert not free, free

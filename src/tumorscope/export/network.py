@@ -11,7 +11,7 @@ import onnx
 import onnxscript.optimizer
 import torch
 from google.protobuf.message import DecodeError
-from onnx import GraphProto, ModelProto
+from onnx import ModelProto
 from torch import Tensor
 
 from tumorscope.data.store import cache_folder
@@ -49,7 +49,7 @@ def _key(network: Network, size: int) -> str:
     """Name an architecture, with whatever else decides how its trace looks."""
     shapes = [(name, value.shape, value.dtype) for name, value in _tensors(network).items()]
     versions = [(name, version(name)) for name in TRACERS]
-    parts = (network, network.choices, shapes, size, versions)
+    parts = (network, shapes, size, versions)
     return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:32]
 
 
@@ -113,19 +113,11 @@ def _filled(outline: ModelProto, network: Network) -> ModelProto:
 
 
 def without_notes(model: ModelProto) -> ModelProto:
-    """Take out what the exporter records about itself: source paths of the machine it ran on."""
-    del model.metadata_props[:]
-    _take_notes_out(model.graph)
-    return model
-
-
-def _take_notes_out(graph: GraphProto) -> None:
-    """Take out notes and inferred shapes, in branches too."""
-    for holder in (graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
+    """Take out inferred shapes, and what the exporter notes: source paths of this machine."""
+    graph = model.graph
+    for holder in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
         del holder.metadata_props[:]
     del graph.value_info[:]
     for node in graph.node:
         node.doc_string = ""
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                _take_notes_out(attribute.g)
+    return model

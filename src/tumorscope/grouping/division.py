@@ -4,7 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tumorscope.grouping.cautions import cautions
-from tumorscope.grouping.partition import balance, make_folds, make_partition
+from tumorscope.grouping.partition import (
+    HELD_OUT_SHARE,
+    class_imbalance,
+    group_names,
+    make_folds,
+    make_partition,
+)
 from tumorscope.grouping.survey import GroupingRules, Survey
 from tumorscope.records import PARTS, Part
 
@@ -14,17 +20,17 @@ class DrawSettings:
     """How a division is drawn.
 
     Attributes:
-        folds: so many folds instead of three parts.
+        folds: how many folds to draw instead of three parts.
         validation_share: how much goes to validation.
         test_share: how much goes to the test part.
-        keep_test: honour a published test part and take out what leaks into it.
-        seed: where the randomness comes from.
+        keep_test: keep a published test part, and leave out what would leak into it.
+        seed: of the order in which groups of one size are placed.
         rules: what holds images together.
     """
 
     folds: int | None = None
-    validation_share: float = 0.15
-    test_share: float = 0.15
+    validation_share: float = HELD_OUT_SHARE
+    test_share: float = HELD_OUT_SHARE
     keep_test: bool = False
     seed: int = 0
     rules: GroupingRules = field(default_factory=GroupingRules)
@@ -39,7 +45,7 @@ class Division:
         groups: the group of each row.
         note: how it came about.
         counts: images in each part or fold.
-        stray: how far a class's share in a part strays from its share in all at most, in [0, 1].
+        class_imbalance: the largest difference between a class's share of a part and of the whole.
         cautions: what makes it weaker than it looks, one sentence each.
     """
 
@@ -47,7 +53,7 @@ class Division:
     groups: tuple[str, ...]
     note: str
     counts: dict[str, int]
-    stray: float
+    class_imbalance: float
     cautions: tuple[str, ...]
 
 
@@ -77,7 +83,7 @@ def _draw_parts(survey: Survey, settings: DrawSettings) -> Division:
         groups=partition.groups,
         note=partition.note,
         counts={part: partition.parts.count(part) for part in (*PARTS, "out")},
-        stray=balance(labels, partition.parts),
+        class_imbalance=class_imbalance(labels, partition.parts),
         cautions=tuple(cautions(survey)),
     )
 
@@ -88,9 +94,9 @@ def _draw_folds(survey: Survey, settings: DrawSettings) -> Division:
     folds = make_folds(survey.rows, groups, folds=settings.folds, seed=settings.seed)
     return Division(
         members=folds,
-        groups=tuple(f"g{group}" for group in groups),
+        groups=group_names(groups),
         note=f"{settings.folds} folds were drawn from groups of images that belong together.",
         counts={f"fold {n}": folds.count(n) for n in range(1, settings.folds + 1)},
-        stray=balance(labels, folds),
+        class_imbalance=class_imbalance(labels, folds),
         cautions=tuple(cautions(survey, folds)),
     )

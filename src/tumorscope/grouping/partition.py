@@ -1,7 +1,8 @@
 """Grouped, stratified partitions: no group is ever divided by a part that is drawn."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -12,6 +13,7 @@ from tumorscope.records import PARTS, Part, Partition, Row
 
 Mode = Literal["redraw", "keep-test", "published"]
 Key = TypeVar("Key", str, int, Part)
+HELD_OUT_SHARE = 0.15  # of the images, for validation and for the test part each
 
 
 def make_partition(
@@ -20,8 +22,8 @@ def make_partition(
     *,
     seed: int,
     mode: Mode = "redraw",
-    validation_share: float = 0.15,
-    test_share: float = 0.15,
+    validation_share: float = HELD_OUT_SHARE,
+    test_share: float = HELD_OUT_SHARE,
 ) -> Partition:
     """Say which row goes where.
 
@@ -29,9 +31,10 @@ def make_partition(
         rows: the readable rows of a data set.
         groups: the group of each row.
         seed: the same seed, rows and groups give the same partition.
-        mode: `redraw` draws all parts; `keep-test` honours a published test part and takes out of
-            training what belongs to a group in it; `published` uses a published split as it is,
-            and cuts validation from training where it has none.
+        mode: `redraw` draws all parts; `keep-test` honours a published split and leaves out what
+            would divide a group, so that the test part stays whole; `published` uses a published
+            split as it is, and cuts validation from training where it has none. Where only
+            training and validation are published, that validation part is the test part.
         validation_share: how much of what is drawn from goes to validation.
         test_share: how much of it goes to the test part, where that is drawn too.
 
@@ -39,7 +42,8 @@ def make_partition(
         DataError: fewer than two classes, too few groups of one, or no such split is published.
     """
     refuse_too_few(rows)
-    names = tuple(f"g{group}" for group in groups)
+    _check_shares(validation_share, test_share)
+    names = group_names(groups)
     if mode == "redraw":
         partition = _redrawn(rows, names, seed, validation_share, test_share)
     else:
@@ -58,7 +62,7 @@ def make_folds(
     """
     refuse_too_few(rows)
     shares = dict.fromkeys(range(1, folds + 1), 1 / folds)
-    return draw([f"g{g}" for g in groups], [row.label for row in rows], shares, seed)
+    return draw(group_names(groups), [row.label for row in rows], shares, seed)
 
 
 def fold_partition(
@@ -68,7 +72,7 @@ def fold_partition(
     *,
     test_fold: int,
     seed: int,
-    validation_share: float = 0.15,
+    validation_share: float = HELD_OUT_SHARE,
 ) -> Partition:
     """Take one fold as the test part and draw validation, by group, from the rest.
 
@@ -82,12 +86,13 @@ def fold_partition(
             f"{lost} of {len(rows)} images have no fold: give each one, or draw folds with "
             "'tumorscope split DATA --folds 5 --out partition.csv' and --partition."
         )
+    _check_shares(validation_share)
     known = sorted({fold for fold in folds if fold is not None})
     if test_fold not in known:
         raise DataError(f"There is no fold {test_fold}; folds: {', '.join(map(str, known))}.")
-    names = tuple(f"g{group}" for group in groups)
-    test = [fold == test_fold for fold in folds]
-    parts = _cut_validation(rows, names, test, seed, validation_share)
+    names = group_names(groups)
+    fixed: list[Part | None] = ["test" if fold == test_fold else None for fold in folds]
+    parts = _cut_validation(rows, names, fixed, seed, validation_share)
     note = (
         f"Fold {test_fold} of {len(known)} is the test part; validation was drawn from the rest by "
         "group."
@@ -95,6 +100,24 @@ def fold_partition(
     partition = Partition(tuple(parts), names, "fold", note)
     _refuse_empty(rows, partition)
     return partition
+
+
+def group_names(groups: Sequence[int] | NDArray[np.intp]) -> tuple[str, ...]:
+    """Return how groups are called in tables: `g0`, `g1`, and so on."""
+    return tuple(f"g{group}" for group in groups)
+
+
+def _check_shares(*held_out: float) -> None:
+    """Refuse shares with which a part would be empty.
+
+    Raises:
+        DataError: one is not above 0, or together they reach 1.
+    """
+    if min(held_out) <= 0 or sum(held_out) >= 1:
+        raise DataError(
+            f"Shares of {' and '.join(f'{share:g}' for share in held_out)} leave nothing to train "
+            "on, or nothing to validate or test on: give each above 0, together below 1."
+        )
 
 
 def refuse_too_few(rows: Sequence[Row]) -> None:
@@ -125,8 +148,6 @@ def _redrawn(
         "validation": validation_share,
         "test": test_share,
     }
-    if shares["train"] <= 0:
-        raise DataError("validation_share and test_share leave nothing to train on: lower them.")
     parts = draw(groups, [row.label for row in rows], shares, seed)
     moved = sum(
         row.split is not None and row.split != p for row, p in zip(rows, parts, strict=True)
@@ -148,75 +169,78 @@ def _published(
     *,
     keep_clean: bool,
 ) -> Partition:
-    """Use a published split, with what leaks into its test part taken out where `keep_clean`."""
+    """Use a published split; where `keep_clean`, leave out what would divide a group."""
     published = {row.split for row in rows}
     if None in published:
-        given = sum(row.split is not None for row in rows)
+        known = sum(row.split is not None for row in rows)
         raise DataError(
-            f"A split is published for {given} of {len(rows)} images: without one for all, leave "
+            f"A split is published for {known} of {len(rows)} images: without one for all, leave "
             "--keep-test and --published-split out."
         )
     if "train" not in published or len(published) == 1:
         raise DataError("The published split has no training part and another: redraw it.")
-    last: Part = "test" if "test" in published else "validation"
-    test = [row.split == last for row in rows]
-    tested = {group for group, chosen in zip(groups, test, strict=True) if chosen}
-    out = [
-        keep_clean and not chosen and group in tested
-        for group, chosen in zip(groups, test, strict=True)
-    ]
-    name = f"The published {last} part is the test part"
-    if published == {"train", "validation", "test"}:
-        parts = [row.split or "train" for row in rows]
-        note = f"{name}, as published."
-        method = "published"
-    else:
-        parts = _cut_validation(
-            rows, groups, [t or o for t, o in zip(test, out, strict=True)], seed, validation_share
-        )
-        note = f"{name}; validation was drawn from training by group."
-        method = "published, validation drawn"
+    test_part: Part = "test" if "test" in published else "validation"
+    three = published == {"train", "validation", "test"}
+    given: list[Part | None] = ["test" if row.split == test_part else row.split for row in rows]
     if keep_clean:
-        parts = ["out" if o else part for part, o in zip(parts, out, strict=True)]
-        note += f" {sum(out)} images that belong to its groups were taken out of the others."
+        given = _without_divided(given, groups)
+    fixed = given if three else [None if part == "train" else part for part in given]
+    parts = _cut_validation(rows, groups, fixed, seed, validation_share)
+    note = f"The published {test_part} part is the test part" + (
+        ", as published." if three else "; validation was drawn from training by group."
+    )
+    method = "published" if three else "published, validation drawn"
+    if keep_clean:
+        note += f" {parts.count('out')} images of groups that it would divide were left out."
         method = "test kept"
     return Partition(tuple(parts), groups, method, note)
+
+
+def _without_divided(given: Sequence[Part | None], groups: Sequence[str]) -> list[Part | None]:
+    """Leave out images whose group is in the test part too, or in validation and not trained."""
+    clean = list(given)
+    for kept, others in (("test", PARTS[:2]), ("validation", PARTS[:1])):
+        inside = {group for group, part in zip(groups, clean, strict=True) if part == kept}
+        for number, (group, part) in enumerate(zip(groups, clean, strict=True)):
+            if part in others and group in inside:
+                clean[number] = "out"
+    return clean
 
 
 def _cut_validation(
     rows: Sequence[Row],
     groups: Sequence[str],
-    test: Sequence[bool],
+    fixed: Sequence[Part | None],
     seed: int,
     validation_share: float,
 ) -> list[Part]:
-    """Divide what is not test between training and validation."""
-    rest = [number for number, chosen in enumerate(test) if not chosen]
-    if not rest:
+    """Divide the rows that have no part yet between training and validation."""
+    free = [number for number, part in enumerate(fixed) if part is None]
+    if not free and "train" not in fixed:
         raise DataError(
-            "Every image outside the test part belongs to a group inside it, so that nothing is "
-            "left to train on: redraw the parts."
+            "Nothing is left to train on: every image is in the test part, or in a group with one "
+            "that is. Redraw the parts."
         )
     shares: dict[Part, float] = {"train": 1 - validation_share, "validation": validation_share}
-    drawn = draw([groups[n] for n in rest], [rows[n].label for n in rest], shares, seed)
-    parts: list[Part] = ["test"] * len(rows)
-    for number, part in zip(rest, drawn, strict=True):
-        parts[number] = part
-    return parts
+    labels = [rows[number].label for number in free]
+    drawn = iter(draw([groups[n] for n in free], labels, shares, seed) if free else ())
+    return [next(drawn) if part is None else part for part in fixed]
 
 
 def draw(
     groups: Sequence[str], labels: Sequence[str], shares: Mapping[Key, float], seed: int
 ) -> list[Key]:
-    """Draw parts at random so that groups stay whole and each class is in proportion.
+    """Draw parts so that groups stay whole and each class is in proportion.
 
-    The largest groups are placed first, each where its classes are furthest below their share.
+    The largest groups are placed first, each where its classes are furthest below their share, so
+    that the seed decides only between groups of one size: where all sizes differ, every seed draws
+    the same parts.
 
     Args:
         groups: the group of each row.
         labels: the class of each row.
         shares: how much of the rows each part gets; they sum to 1.
-        seed: where the randomness comes from.
+        seed: of the order in which groups of one size are placed.
 
     Returns:
         One part a row.
@@ -236,13 +260,13 @@ def draw(
     placed: dict[Key, Counter[str]] = {part: Counter() for part in shares}
     chosen: dict[str, Key] = {}
 
-    def need(name: str) -> Callable[[Key], float]:
-        """Return how far a part is below its share of a group's classes, 1 empty, 0 full."""
-        own = members[name]
-        return lambda p: sum(n * (1 - placed[p][c] / wanted[p][c]) for c, n in own.items())
+    def shortfall(part: Key, name: str) -> float:
+        """Return how far a part is below its share of a group's classes, summed over its images."""
+        own = members[name].items()
+        return sum(n * (1 - placed[part][label] / wanted[part][label]) for label, n in own)
 
     for name in names:
-        chosen[name] = max(shares, key=need(name))
+        chosen[name] = max(shares, key=partial(shortfall, name=name))
         placed[chosen[name]].update(members[name])
     return [chosen[group] for group in groups]
 
@@ -257,7 +281,7 @@ def _refuse_rare(members: Mapping[str, Counter[str]], parts: Sequence[str]) -> N
         unit = ("group" if grouped else "image") + ("" if count == 1 else "s")
         raise DataError(
             f"The class '{label}' has {count} {unit} to draw from; {names} need at least one each: "
-            f"add images, ask for fewer {'parts' if named else 'folds'}, or leave the class out."
+            f"add images, {'' if named else 'ask for fewer folds, '}or leave the class out."
         )
 
 
@@ -268,7 +292,9 @@ def _refuse_empty(rows: Sequence[Row], partition: Partition) -> None:
         present[part].add(row.label)
     for part in PARTS:
         if not present[part]:
-            raise DataError(f"The {part} part would be empty: add images, or raise {part}_share.")
+            raise DataError(
+                f"The {part} part would be empty: add images, or change the shares of the parts."
+            )
     missing = sorted({row.label for row in rows} - present["train"])
     if missing:
         raise DataError(
@@ -277,18 +303,18 @@ def _refuse_empty(rows: Sequence[Row], partition: Partition) -> None:
         )
 
 
-def balance(labels: Sequence[str], parts: Sequence[Key]) -> float:
-    """Return how far a part's class shares stray from the whole's at most, in [0, 1].
+def class_imbalance(labels: Sequence[str], parts: Sequence[Key]) -> float:
+    """Return the largest difference between a class's share of a part and of the whole, in [0, 1].
 
-    >>> balance(["a", "b", "a", "b"], ["x", "x", "y", "y"])
+    >>> class_imbalance(["a", "b", "a", "b"], ["x", "x", "y", "y"])
     0.0
     """
     whole = Counter(labels)
-    strays = [0.0]
+    differences = [0.0]
     for part in set(parts):
         inside = Counter(c for c, p in zip(labels, parts, strict=True) if p == part)
-        strays += [abs(inside[c] / inside.total() - n / len(labels)) for c, n in whole.items()]
-    return max(strays)
+        differences += [abs(inside[c] / inside.total() - n / len(labels)) for c, n in whole.items()]
+    return max(differences)
 
 
 def class_counts(

@@ -1,6 +1,7 @@
 """A bundle to predictions: class, probabilities, set of labels, and whether to answer at all."""
 
 import os
+import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,9 +24,9 @@ from tumorscope.metrics.conformal import label_sets
 from tumorscope.records import Pixels, Prediction
 from tumorscope.schema.card import Card
 
-BATCH = 16  # images that a worker reads before it answers them
-AT_ONCE = 4  # images that a runtime is given: the layers of more do not fit a core's cache
-AHEAD = 2  # batches a worker may be ahead of whoever takes the answers
+READ_BATCH = 16  # images that a worker reads before it answers them
+INFERENCE_BATCH = 4  # images a runtime is given: the layers of more do not fit a core's cache
+QUEUED_PER_WORKER = 2  # batches a worker may be ahead of whoever takes the answers
 
 Picture = str | Path | Image.Image | NDArray[np.uint8] | NDArray[np.float32]
 
@@ -35,6 +36,7 @@ class Predictor:
 
     Attributes:
         card: what the model is; `card.classes` names the outputs.
+        engine: what answers float32 slices, shape (n, height, width).
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Predictor:
         self._bundle = bundle
         self._runtime: Runtime = runtime or ("openvino" if NETWORK in bundle else "onnx")
         self._threads = threads or os.cpu_count() or 1
+        self.engine: Engine = open_engine(bundle, self._runtime, self._threads)
 
     @classmethod
     def load(
@@ -54,30 +57,23 @@ class Predictor:
         Args:
             place: where it is.
             runtime: `onnx`, `openvino` or `pytorch`; that of the bundle's graph unless given.
-            threads: how many cores the answer to one call may use; all unless given.
+            threads: how many cores to use, for one image as for many; all unless given.
 
         Raises:
             BundleError: there is none, or it is damaged.
             MissingExtra: the runtime is not installed.
         """
-        predictor = cls(open_bundle(place), runtime, threads)
-        predictor.engine  # noqa: B018 (what is wrong with a bundle shows when it is loaded)
-        return predictor
+        return cls(open_bundle(place), runtime, threads)
 
     @cached_property
-    def engine(self) -> Engine:
-        """What answers float32 slices, shape (n, height, width)."""
-        return open_engine(self._bundle, self._runtime, self._threads)
-
-    @cached_property
-    def _engine_of_a_worker(self) -> Engine:
-        """The same on one core: several of them do more than one that is shared out."""
+    def _one_core_engine(self) -> Engine:
+        """What all workers call: many calls on one core each do more than one call on many."""
         if self._threads == 1:
             return self.engine
         return open_engine(self._bundle, self._runtime, 1)
 
     def answers(self, pixels: NDArray[np.uint8]) -> Answers:
-        """Return all that the model says of images of its size.
+        """Return all outputs of the model for images of its size.
 
         Args:
             pixels: uint8, shape (n, side, side), as `tumorscope.data.resize.resize` gives them.
@@ -113,82 +109,88 @@ class Predictor:
     def predict(
         self, pictures: Iterable[Picture], *, workers: int | None = None
     ) -> Iterator[Prediction]:
-        """Answer for many images in order; one that cannot be read gets its error, not an end.
+        """Answer for many images in order.
 
-        Each worker reads, resizes and answers a batch at a time on its own core. However many
-        images there are, only a few batches are in memory.
+        An image that cannot be read yields a prediction whose `error` says why, and the others go
+        on. Each worker reads, resizes and answers a batch at a time on one core. However many
+        images there are, only a few batches are in memory. Until the last answer is taken, NumPy's
+        matrix products use one thread in the whole process.
 
         Args:
             pictures: as in a call; they are taken from the iterable as they are needed.
-            workers: how many batches are worked on at once; as many as there are cores unless
-                given.
+            workers: how many batches are worked on at once; as many as the predictor's threads
+                unless given.
+
+        Raises:
+            TypeError: a single path or image was given: call the predictor with it.
         """
-        count = workers or os.cpu_count() or 1
-        engine = self._engine_of_a_worker if count > 1 else self.engine
+        if isinstance(pictures, str | Path | Image.Image):
+            raise TypeError("predict takes many images; for one, call predictor(image).")
+        return self._predict(iter(pictures), workers or self._threads)
+
+    def _predict(self, pictures: Iterator[Picture], workers: int) -> Iterator[Prediction]:
+        engine = self._one_core_engine if workers > 1 else self.engine
         waiting: deque[Future[list[Prediction]]] = deque()
-        offered = iter(pictures)
-        with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(count) as pool:
+        with _one_blas_thread, ThreadPoolExecutor(workers) as pool:
             try:
-                while chunk := list(islice(offered, BATCH)):
+                while chunk := list(islice(pictures, READ_BATCH)):
                     waiting.append(pool.submit(self._predict_chunk, chunk, engine))
-                    if len(waiting) > AHEAD * count:
+                    if len(waiting) > QUEUED_PER_WORKER * workers:
                         yield from waiting.popleft().result()
                 while waiting:
                     yield from waiting.popleft().result()
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+            finally:  # also where the answers are no longer wanted
+                pool.shutdown(wait=True, cancel_futures=True)
 
     def _predict_chunk(self, pictures: Sequence[Picture], engine: Engine) -> list[Prediction]:
         started = time.perf_counter()
         size = self.card.preprocessing.image_size
         errors: dict[int, str] = {}
-        pixels: list[NDArray[np.uint8]] = []
+        pixels: dict[int, NDArray[np.uint8]] = {}
         for position, picture in enumerate(pictures):
             try:
-                pixels.append(resize(_pixels(picture), size))
+                pixels[position] = resize(_pixels(picture), size)
             except UnreadableImage as error:
                 errors[position] = str(error)
-        images = np.array(pixels, np.uint8).reshape(-1, size, size)
+        images = np.array(list(pixels.values()), np.uint8).reshape(-1, size, size)
         answers = _answers(engine, images, self.card)
         seconds = (time.perf_counter() - started) / len(pictures)
-        numbers = iter(range(len(pixels)))
-        predictions = []
-        for position, picture in enumerate(pictures):
-            name = _name(picture)
-            if position in errors:
-                predictions.append(Prediction(name, error=errors[position], seconds=seconds))
-            else:
-                number = next(numbers)
-                made = self._prediction(name, images[number], answers, number, seconds)
-                predictions.append(made)
-        return predictions
+        rows = {position: row for row, position in enumerate(pixels)}
+        return [
+            Prediction(_name(picture), error=errors[position], seconds=seconds)
+            if position in errors
+            else self._prediction(
+                _name(picture), pixels[position], answers, rows[position], seconds
+            )
+            for position, picture in enumerate(pictures)
+        ]
 
     def _prediction(
-        self, name: str, pixels: NDArray[np.uint8], answers: Answers, number: int, seconds: float
+        self, name: str, pixels: NDArray[np.uint8], answers: Answers, row: int, seconds: float
     ) -> Prediction:
-        """Return what is said of one of some images."""
-        classes, row = self.card.classes, answers.probabilities[number]
-        reason = self._reason(pixels, float(answers.strangeness[number]))
-        chosen = None
+        """Put the answers in one row together."""
+        classes, chances = self.card.classes, answers.probabilities[row]
+        reason = self._refusal(pixels, float(answers.strangeness[row]))
+        labels = None
         if self.card.calibration.thresholds:
-            inside = label_sets(row[None], self.card.calibration.thresholds)[0]
-            chosen = tuple(name for name, held in zip(classes, inside, strict=True) if held)
+            inside = label_sets(chances[None], self.card.calibration.thresholds)[0]
+            labels = tuple(label for label, held in zip(classes, inside, strict=True) if held)
         return Prediction(
             input=name,
-            label="" if reason else classes[int(row.argmax())],
-            probabilities=dict(zip(classes, map(float, row), strict=True)),
-            set=chosen,
+            label="" if reason else classes[int(chances.argmax())],
+            probabilities=dict(zip(classes, map(float, chances), strict=True)),
+            set=labels,
             accepted=not reason,
             reason=reason,
             seconds=seconds,
         )
 
-    def _reason(self, pixels: NDArray[np.uint8], strangeness: float) -> str:
-        """Return why an image is not answered; nothing where it is."""
+    def _refusal(self, pixels: NDArray[np.uint8], strangeness: float) -> str:
+        """Return why an image is not answered; an empty string if it is."""
         if pixels.min() == pixels.max():
             return "blank: every pixel has the same grey level"
         limit = self.card.gate.limit
-        if not strangeness <= limit:
+        if not strangeness <= limit:  # so that NaN is refused
             return (
                 f"does not look like the training slices (strangeness {strangeness:.2f}, "
                 f"refused above {limit:g})"
@@ -197,13 +199,36 @@ class Predictor:
 
 
 def _answers(engine: Engine, pixels: NDArray[np.uint8], card: Card) -> Answers:
+    if not len(pixels):
+        shapes = ((0, len(card.classes)), (0, card.embedding), (0,))
+        return Answers(*(np.empty(shape, np.float32) for shape in shapes))
     chunks = [
-        engine(pixels[start : start + AT_ONCE].astype(np.float32))
-        for start in range(0, len(pixels), AT_ONCE)
+        engine(pixels[start : start + INFERENCE_BATCH].astype(np.float32))
+        for start in range(0, len(pixels), INFERENCE_BATCH)
     ]
-    empty = ((0, len(card.classes)), (0, card.embedding), (0,))
-    parts = zip((np.empty(shape, np.float32) for shape in empty), *chunks, strict=True)
-    return Answers(*map(np.concatenate, parts))
+    return Answers(*map(np.concatenate, zip(*chunks, strict=True)))
+
+
+class _OneBlasThread:
+    """Holds NumPy's matrix products to one thread while anybody predicts; they run side by side."""
+
+    def __init__(self) -> None:
+        self._lock, self._users = threading.Lock(), 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._users:
+                self._limits = threadpool_limits(1, user_api="blas")
+            self._users += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._users -= 1
+            if not self._users:
+                self._limits.restore_original_limits()
+
+
+_one_blas_thread = _OneBlasThread()
 
 
 def _name(picture: Picture) -> str:
@@ -220,6 +245,13 @@ def _pixels(picture: Picture) -> Pixels:
             f"array of shape {picture.shape} and type {picture.dtype}: "
             "a slice is uint8 or float32 of shape (height, width)"
         )
-    if not np.isfinite(picture).all():
-        raise UnreadableImage("array with values that are not finite")
+    if not (picture.min() >= 0 and picture.max() <= 255):  # so that NaN is refused
+        raise UnreadableImage(
+            f"array with values from {picture.min():g} to {picture.max():g}: grey levels lie in "
+            "[0, 255]"
+        )
+    if picture.dtype == np.float32 and 0 < picture.max() <= 1:
+        raise UnreadableImage(
+            "array of floats in [0, 1]: grey levels lie in [0, 255], so multiply it by 255"
+        )
     return picture

@@ -48,11 +48,7 @@ class Preprocess(nn.Module):
 
 
 class Network(nn.Module):
-    """A classifier from grey levels of its size to probabilities and features.
-
-    Attributes:
-        choices: the recipe's settings that change what is computed and show in no module.
-    """
+    """A classifier from grey levels of its size to probabilities and features."""
 
     temperature: Tensor
 
@@ -61,7 +57,10 @@ class Network(nn.Module):
         self.classifier = classifier
         self.tempered = temperature != 1
         self.register_buffer("temperature", torch.tensor(temperature), persistent=False)
-        self.choices = {"flip_averaging": classifier.flip_averaging, "tempered": self.tempered}
+
+    def extra_repr(self) -> str:
+        """Name what changes the computation and shows in no module."""
+        return f"flip_averaging={self.classifier.flip_averaging}, tempered={self.tempered}"
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Return probabilities, shape (n, classes), and embedding, shape (n, features).

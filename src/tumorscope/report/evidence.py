@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from tumorscope.evaluation.summary import best_control
+from tumorscope.evaluation.summary import best_control_accuracy
 from tumorscope.report.model_card import model_card
 from tumorscope.schema.card import Card
 from tumorscope.schema.recipe import Recipe
@@ -73,7 +73,7 @@ def _answers(results: Results, card: Card, environment: Mapping[str, Any]) -> di
     counts = results.images
     packages = ", ".join(f"{n} {v}" for n, v in environment["packages"].items() if v)
     images = f"{counts.train} training, {counts.validation} validation, {counts.test} test images"
-    best = best_control(results.all.controls)
+    best = best_control_accuracy(results.all.controls)
     return {
         "method": f"A convolutional network, {recipe.backbone}, recipe {recipe.name}.",
         "intended_use": card.intended_use,

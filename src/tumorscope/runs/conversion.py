@@ -16,7 +16,14 @@ from tumorscope.errors import UsageError
 from tumorscope.evaluation.scores import Cases, share_score
 from tumorscope.export import ExportError
 from tumorscope.export.convert import convert_bundle
-from tumorscope.export.parity import CLEAR, TOLERANCE, agreement, check_half, check_single
+from tumorscope.export.parity import (
+    CLEAR,
+    TOLERANCE,
+    Agreement,
+    agreement,
+    check_half,
+    check_single,
+)
 from tumorscope.export.precision import SAMPLES
 from tumorscope.inference.bundle import (
     GATE,
@@ -27,7 +34,7 @@ from tumorscope.inference.bundle import (
     open_bundle,
     write_bundle,
 )
-from tumorscope.inference.predict import BATCH, Predictor
+from tumorscope.inference.predict import READ_BATCH, Predictor
 from tumorscope.metrics.intervals import paired_gain, unseen_share
 from tumorscope.records import Partition
 from tumorscope.report.model_card import model_card, usage
@@ -38,14 +45,14 @@ from tumorscope.schema.card import Card, Conversion
 from tumorscope.schema.scores import Score
 from tumorscope.support.progress import Progress
 
-MOST_LOSS = 0.005  # of accuracy, for eight bits
+MAX_INT8_LOSS = 0.005  # of accuracy
 PAUSE = 0.05  # seconds
 ROUNDS = 7  # of timing, original and export in turn
 
 
 @dataclass(frozen=True)
 class ExportImages:
-    """The images that an export is fitted to, judged and reported by.
+    """The images of a run on which an export is calibrated, judged and reported.
 
     Attributes:
         store: the run's data.
@@ -56,29 +63,29 @@ class ExportImages:
     partition: Partition
 
     @cached_property
-    def judged(self) -> NDArray[np.intp]:
-        """Validation rows, which decide whether the export is kept.
+    def validation_rows(self) -> NDArray[np.intp]:
+        """Rows that decide whether the export is kept.
 
         Quantisation takes the ranges of numbers from some of them, without their labels.
         """
         return self.partition.where("validation")
 
     @cached_property
-    def tested(self) -> NDArray[np.intp]:
-        """Test rows, which decide nothing."""
+    def test_rows(self) -> NDArray[np.intp]:
+        """Rows on which it is reported; they decide nothing."""
         return self.partition.where("test")
 
     @property
-    def samples(self) -> NDArray[np.uint8]:
+    def calibration_images(self) -> NDArray[np.uint8]:
         """The images for quantisation, spread over the validation rows."""
-        count = len(self.judged)
+        count = len(self.validation_rows)
         chosen = np.linspace(0, count - 1, min(SAMPLES, count)).astype(np.intp)
-        return self.store.pixels(self.judged[chosen])
+        return self.store.pixels(self.validation_rows[chosen])
 
     @property
-    def groups(self) -> int:
+    def group_count(self) -> int:
         """How many groups the validation rows form."""
-        return len({self.partition.groups[row] for row in self.judged})
+        return len({self.partition.groups[row] for row in self.validation_rows})
 
     def cases(self, rows: NDArray[np.intp], answers: NDArray[np.float32]) -> Cases:
         """Return truth, answers and groups of some rows."""
@@ -91,7 +98,7 @@ def convert_run(run: Path, folder: Path, options: ExportOptions, progress: Progr
 
     Args:
         run: the run's folder.
-        folder: the bundle's.
+        folder: where to write the bundle.
         options: the form, and where the run's data is now.
         progress: where to report.
 
@@ -101,21 +108,21 @@ def convert_run(run: Path, folder: Path, options: ExportOptions, progress: Progr
     """
     original, results = open_bundle(run), read_results(run)
     images = ExportImages(*run_data(run, options.data, progress))
-    if not len(images.judged):
+    if not len(images.validation_rows):
         raise UsageError(f"{run} has no validation images, which an export is compared on.")
     card = original.card.model_copy(update=options.stated)
     progress.say(f"converting the network to {card.precision} for {options.to}")
-    contents = convert_bundle(original, options.to, card.precision, images.samples)
+    contents = convert_bundle(original, options.to, card.precision, images.calibration_images)
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
     card = card.model_copy(update={"files": digests})
     export = Bundle(folder, card, contents.__getitem__)
     conversion = _compare(original, export, contents, images, progress)
-    if card.precision == "int8" and (doubt := _doubt(conversion, images.groups)):
+    if card.precision == "int8" and (objection := _objection(conversion, images.group_count)):
         if not options.force:
             raise ExportError(
-                f"{doubt} It was not kept: use --precision fp16, or keep it with --force."
+                f"{objection} It was not kept: use --precision fp16, or keep it with --force."
             )
-        conversion = conversion.model_copy(update={"forced": doubt})
+        conversion = conversion.model_copy(update={"forced": objection})
     card = card.model_copy(update={"conversion": conversion})
     contents[README] = f"{model_card(results, card)}\n{usage(card)}".encode()
     write_bundle(folder, card, contents)
@@ -130,30 +137,25 @@ def _compare(
     progress: Progress,
 ) -> Conversion:
     """Let original and export answer the same images; refuse an export that answers otherwise."""
-    before, after = Predictor(original), Predictor(export)
-    judged, tested, precision = images.judged, images.tested, export.card.precision
-    rows = np.concatenate([judged, tested])
-    answers = [_answers(each, images.store, rows, progress) for each in (before, after)]
-    expected, actual = (each[: len(judged)] for each in answers)
-    exact = precision == "fp32"
-    agreed = agreement(expected, actual, 2 * TOLERANCE if exact else CLEAR)
-    if exact:
-        check_single("exported", agreed)
-    elif precision == "fp16":
-        check_half("exported", agreed)
-    first, second = (images.cases(judged, each) for each in (expected, actual))
-    loss, ends = paired_gain(second.right, first.right, first.groups)
-    speeds = _speeds((before, after), images.store.pixels(judged[:BATCH]))
-    tests = [images.cases(tested, each[len(judged) :]) for each in answers]
-    before_score, after_score = (share_score(each.right, each.clusters) for each in tests)
-    low, high = ends or (None, None)
+    predictors = Predictor(original), Predictor(export)
+    validation, test = images.validation_rows, images.test_rows
+    rows = np.concatenate([validation, test])
+    original_answers, export_answers = (
+        _probabilities(predictor, images.store, rows, progress) for predictor in predictors
+    )
+    count = len(validation)
+    agreed = _checked_agreement(export.card, original_answers[:count], export_answers[:count])
+    speeds = _speeds(predictors, images.store.pixels(validation[:READ_BATCH]))
     return Conversion(
         images=agreed.images,
         largest=agreed.largest,
         changed=agreed.changed,
-        loss=Score(value=loss, low=low, high=high, n=agreed.images),
-        accuracy=after_score,
-        accuracy_before=before_score,
+        loss=_loss(
+            images.cases(validation, original_answers[:count]),
+            images.cases(validation, export_answers[:count]),
+        ),
+        accuracy=_accuracy(images.cases(test, export_answers[count:])),
+        accuracy_before=_accuracy(images.cases(test, original_answers[count:])),
         bytes=sum(len(contents[name]) for name in contents if name not in (WEIGHTS, GATE)),
         bytes_before=len(original.read(GRAPH)),
         speed=speeds[1],
@@ -161,8 +163,32 @@ def _compare(
     )
 
 
-def _doubt(conversion: Conversion, groups: int) -> str:
-    """Return why eight bits should not be kept, in a sentence; empty where nothing speaks against.
+def _checked_agreement(
+    card: Card, original: NDArray[np.float32], export: NDArray[np.float32]
+) -> Agreement:
+    """Compare the probabilities of both; in eight bits the accuracy decides, not these."""
+    exact = card.precision == "fp32"
+    agreed = agreement(original, export, 2 * TOLERANCE if exact else CLEAR)
+    if exact:
+        check_single("exported", agreed)
+    elif card.precision == "fp16":
+        check_half("exported", agreed)
+    return agreed
+
+
+def _loss(original: Cases, export: Cases) -> Score:
+    """Return the accuracy that the export loses: what the original gains over it."""
+    loss, ends = paired_gain(export.right, original.right, original.groups)
+    low, high = ends or (None, None)
+    return Score(value=loss, low=low, high=high, n=len(original.truth))
+
+
+def _accuracy(cases: Cases) -> Score:
+    return share_score(cases.right, cases.clusters)
+
+
+def _objection(conversion: Conversion, groups: int) -> str:
+    """Return why eight bits should not be kept, in a sentence; empty if there is no objection.
 
     Args:
         conversion: the comparison with the original.
@@ -170,17 +196,17 @@ def _doubt(conversion: Conversion, groups: int) -> str:
     """
     loss, images = conversion.loss, conversion.images
     assert loss.value is not None
-    if loss.value > MOST_LOSS:
+    if loss.value > MAX_INT8_LOSS:
         return (
             f"In eight bits the model loses {loss.value:.1%} of accuracy on validation images; at "
-            f"most {MOST_LOSS:.1%} is allowed."
+            f"most {MAX_INT8_LOSS:.1%} is allowed."
         )
-    if loss.high is None or loss.high > MOST_LOSS:
+    if loss.high is None or loss.high > MAX_INT8_LOSS:
         reach = "any share" if loss.high is None else f"up to {loss.high:.1%}"
         return (
             f"In eight bits the model may lose {reach} of accuracy: {images} validation images in "
             f"{groups} {'group' if groups == 1 else 'groups'} cannot exclude a loss of more than "
-            f"{MOST_LOSS:.1%}; about {_enough_images(loss, images, groups):,} would be enough."
+            f"{MAX_INT8_LOSS:.1%}; about {_enough_images(loss, images, groups):,} would be enough."
         )
     if conversion.speed <= conversion.speed_before:
         return (
@@ -191,29 +217,31 @@ def _doubt(conversion: Conversion, groups: int) -> str:
 
 
 def _enough_images(loss: Score, images: int, groups: int) -> int:
-    """Return how many images like these would show that little enough is lost, if it is as here.
+    """Estimate how many validation images could exclude a loss that is too large.
 
-    Where nothing differs, so many groups are needed that the share which may still differ is small
-    enough; elsewhere intervals shrink with the root of the number of groups.
+    The observed loss is taken to stay as it is. Where no group differs, the bound on the share of
+    groups that would (`unseen_share`) has to fall below the limit; where some do, the interval of
+    the loss shrinks with the root of the number of groups.
     """
     assert loss.value is not None
-    enough = math.log(1 - unseen_share(1)) / math.log(1 - MOST_LOSS)
-    differs = loss.high is not None and not math.isclose(loss.high, unseen_share(groups))
-    if loss.high is not None and differs:
-        room = max(MOST_LOSS - loss.value, MOST_LOSS / 100)
-        enough = max(enough, groups * ((loss.high - loss.value) / room) ** 2)
-    return math.ceil(enough * images / groups)
+    one_tail = 1 - unseen_share(1)  # the chance that is left outside on one side
+    enough_groups = math.log(one_tail) / math.log(1 - MAX_INT8_LOSS)
+    none_differs = loss.high is None or math.isclose(loss.high, unseen_share(groups))
+    if loss.high is not None and not none_differs:
+        room = max(MAX_INT8_LOSS - loss.value, MAX_INT8_LOSS / 100)  # a loss at the limit has none
+        enough_groups = max(enough_groups, groups * ((loss.high - loss.value) / room) ** 2)
+    return math.ceil(enough_groups * images / groups)
 
 
-def _answers(
+def _probabilities(
     predictor: Predictor, store: Store, rows: NDArray[np.intp], progress: Progress
 ) -> NDArray[np.float32]:
-    answers = []
+    probabilities = []
     with progress.task("answering", len(rows)) as task:
-        for numbers in batches(len(rows), 4 * BATCH):
-            answers.append(predictor.probabilities(store.pixels(rows[numbers])))
+        for numbers in batches(len(rows), 4 * READ_BATCH):
+            probabilities.append(predictor.probabilities(store.pixels(rows[numbers])))
             task.advance(len(numbers))
-    return np.concatenate(answers)
+    return np.concatenate(probabilities)
 
 
 def _speeds(predictors: Sequence[Predictor], pixels: NDArray[np.uint8]) -> list[float]:
@@ -222,7 +250,7 @@ def _speeds(predictors: Sequence[Predictor], pixels: NDArray[np.uint8]) -> list[
     for _ in range(ROUNDS):
         for predictor, own in zip(predictors, seconds, strict=True):
             predictor.probabilities(pixels[:1])  # wakes its threads up
-            time.sleep(PAUSE)  # and lets those of the other, which wait actively, go to sleep
+            time.sleep(PAUSE)  # and lets the busy-waiting threads of the other go to sleep
             started = time.perf_counter()
             predictor.probabilities(pixels)
             own.append(time.perf_counter() - started)

@@ -54,7 +54,7 @@ class TrainedModel:
 def fit(
     model: Classifier, store: Store, partition: Partition, recipe: Recipe, context: TrainingContext
 ) -> TrainedModel:
-    """Train through all stages of a recipe, continuing where the run's folder shows a start.
+    """Train through all stages of a recipe, resuming from the run folder's checkpoint, if any.
 
     Args:
         model: the network to train, as `build_classifier` made it.
@@ -69,18 +69,18 @@ def fit(
     """
     recipe = settle_precision(recipe, context.device)
     keep_freed_memory()
-    # Deterministic mode writes every new tensor twice: a quarter of a step on two cores.
+    # Deterministic mode also fills new tensors before they are written: a quarter of a step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     (context.folder / "checkpoints").mkdir(exist_ok=True)
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     history = read_history(context.folder)
     if history and processes.leads():
-        write_history(context.folder, history)
+        write_history(context.folder, history)  # without epochs that no checkpoint knows
     labels = store.manifest.class_numbers()
     batches = StoreBatches(store, labels, resident_pixels(store, context.device))
     plan = _plan(store, partition, recipe)
-    images = (recipe.epochs - len(history)) * len(partition.where("train"))
-    with _quiet(), context.progress.task("training", images) as task:
+    remaining = (recipe.epochs - len(history)) * len(partition.where("train"))  # images
+    with _quiet(), context.progress.task("training", remaining) as task:
         for number, stage in enumerate(recipe.stages):
             losses = stage_losses(history, number)
             if len(losses) >= stage.epochs or has_stalled(stage, losses):
@@ -113,10 +113,10 @@ def _run_stage(
 ) -> list[Epoch]:
     """Run one stage, or what is left of it, and return every epoch's scores so far."""
     recipe, stage = data.recipe, data.recipe.stages[start.number]
-    if start.losses:
+    if start.losses:  # Lightning restores these too, but the front's outputs are computed before
         load_last(model, context.folder)
     elif start.number > 0:
-        load_best(model, context.folder)
+        load_best(model, context.folder)  # a stage begins where the one before was best
     model.set_trainable(stage.train)
     with front_outputs(model, data, stage, context) as outputs:
         steps = Classification(model, recipe, start, plan, data.steps, outputs)
@@ -130,7 +130,7 @@ def _run_stage(
             ],
         )
         checkpoint = last_checkpoint(context.folder) if start.losses else None
-        with _explained(recipe, context, steps.history):
+        with _readable_errors(recipe, context, steps.history):
             trainer.fit(steps, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     return steps.history
 
@@ -152,18 +152,20 @@ def _trainer(
         enable_model_summary=False,  # it would print between the lines of the progress
         num_sanity_val_steps=0,
         reload_dataloaders_every_n_epochs=1,
-        deterministic="warn",
+        deterministic="warn",  # an operation without such an implementation runs all the same
     )
 
 
 @contextmanager
-def _explained(recipe: Recipe, context: TrainingContext, history: list[Epoch]) -> Iterator[None]:
-    """Turn what stops training into a sentence."""
+def _readable_errors(
+    recipe: Recipe, context: TrainingContext, history: list[Epoch]
+) -> Iterator[None]:
+    """Turn Ctrl-C and a lack of memory into a sentence that says how to go on."""
     handler = signal.getsignal(signal.SIGINT)
     try:
         yield
     except (SystemExit, KeyboardInterrupt) as stop:  # Lightning turns Ctrl-C into an exit
-        signal.signal(signal.SIGINT, handler)
+        signal.signal(signal.SIGINT, handler)  # Lightning leaves it deaf
         raise Interrupted(
             f"Stopped after {len(history)} of {recipe.epochs} epochs: the same command with "
             f"--out {context.folder} --resume continues from there."
@@ -178,13 +180,13 @@ def _explained(recipe: Recipe, context: TrainingContext, history: list[Epoch]) -
 
 
 def _is_out_of_memory(error: BaseException) -> bool:
-    texts = ("out of memory", "can't allocate memory", "not enough memory")
-    return isinstance(error, MemoryError) or any(t in str(error).lower() for t in texts)
+    markers = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, MemoryError) or any(m in str(error).lower() for m in markers)
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep Lightning's notices from a user who cannot act on them."""
+    """Keep notices of Lightning and of operations that do not repeat to the bit from the user."""
     logger = logging.getLogger("lightning.pytorch")
     level = logger.level
     logger.setLevel(logging.ERROR)
