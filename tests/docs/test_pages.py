@@ -25,7 +25,7 @@ SUMMARIES = DOCS / "reference" / "summaries-json.md"
 API = DOCS / "api"
 WORDS = (
     *("Slice", "Series", "Patient", "Group", "Leak", "Control", "Interval", "Bundle", "Gate"),
-    *("Partition", "Run", "Recipe", "Manifest", "Conformal set", "Fold"),
+    *("Partition", "Run", "Recipe", "Manifest", "Conformal set", "Fold", "Part", "Copy, near copy"),
 )
 
 
