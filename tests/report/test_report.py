@@ -3,6 +3,7 @@
 import html
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from tumorscope.report import figures
 from tumorscope.report.tiles import Tile
 from tumorscope.runs.folder import read_results
 from tumorscope.schema.results import Results
+from tumorscope.schema.scores import Score
 from tumorscope.schema.wording import with_interval
 from tumorscope.support.files import read_csv
 
@@ -90,22 +92,34 @@ def test_curves_mark_the_border_between_stages() -> None:
         assert np.asarray(axes.get_lines()[3].get_xdata()).tolist() == [2.5, 2.5]
 
 
-def test_compared_curves_name_every_run() -> None:
-    """One line a run in both panels."""
-    figure = figures.compared_curves({"runs/a": history_of(0, 0), "runs/b": history_of(0, 0, 0)})
-    assert {"runs/a", "runs/b"} <= set(texts(figure))
-    assert [len(axes.get_lines()) for axes in figure.axes] == [2, 2]
+def test_a_comparison_shows_scores_and_curves_of_every_run() -> None:
+    """A dot, its value and its interval a run; one line a run in both panels below."""
+    names = {"runs/a": Score(value=0.5, low=0.25, high=0.75, n=9), "runs/b": Score(value=1.0, n=9)}
+    histories = {"runs/a": history_of(0, 0), "runs/b": history_of(0, 0, 0)}
+    figure = figures.comparison(names, histories)
+    assert {"runs/a", "runs/b", "50.0%", "100.0%"} <= set(texts(figure))
+    scores, *panels = figure.axes
+    assert [np.asarray(line.get_xdata()).tolist() for line in scores.get_lines()] == [
+        [0.25, 0.75],
+        [0.5],
+        [1.0],
+    ]
+    assert [len(axes.get_lines()) for axes in panels] == [2, 2]
 
 
 def test_grid_marks_wrong_answers() -> None:
     """A wrong answer has a cross and a coloured frame, a right one a tick."""
     pixels = np.full((8, 8), 99, np.uint8)
     figure = figures.grid([Tile(pixels, "1", "a", "a"), Tile(pixels, "2", "a", "b")])
-    right, wrong = figure.axes[:2]
-    assert "✓ a" in right.get_title()
-    assert "✗ b" in wrong.get_title()
-    assert right.spines["left"].get_edgecolor() != wrong.spines["left"].get_edgecolor()
-    assert np.all(np.asarray(right.images[0].get_array()) == 99)
+    (axes,) = figure.axes
+    right, wrong = axes.texts
+    assert "✓ a" in right.get_text()
+    assert "✗ b" in wrong.get_text()
+    frames = [patch.get_edgecolor() for patch in axes.patches]
+    assert frames[0] != frames[1]
+    assert [np.unique(np.asarray(image.get_array())).tolist() for image in axes.images] == [
+        [99]
+    ] * 2
 
 
 def test_run_holds_every_output(tiny_run: tumorscope.Run) -> None:
@@ -117,13 +131,34 @@ def test_run_holds_every_output(tiny_run: tumorscope.Run) -> None:
         *("bundle/card.json", "bundle/model.onnx", "bundle/weights.safetensors"),
         *("bundle/gate.safetensors", "bundle/README.md"),
         *("predictions.csv", "predictions-validation.csv", "results.json", "report.html"),
-        *("figures/class_distribution.png", "figures/image_sizes.png"),
-        *("figures/grey_or_colour.png", "figures/training_samples.png"),
+        *("figures/class_distribution.png", "figures/training_samples.png"),
+        "figures/thresholds.png",
         *("figures/curves.png", "figures/confusion.png"),
         *("figures/samples.png", "figures/validation_images.png", "figures/test_images.png"),
         *("figures/against_controls.png", "figures/reliability.png", "figures/risk_coverage.png"),
         *("figures/subgroups.png", "figures/mistakes.png", "model-card.md", "evidence.md"),
     }
+
+
+def test_what_all_files_share_is_said_and_not_drawn(tiny_run: tumorscope.Run) -> None:
+    """Phantoms have one size and one kind of file."""
+    page = " ".join((tiny_run.folder / "report.html").read_text(encoding="utf-8").split())
+    assert "pixels. All files hold grey levels in one channel." in page
+    assert "Width and height of the images" not in page
+
+
+def test_figures_come_as_vectors_too(tiny_run: tumorscope.Run, tmp_path: Path) -> None:
+    """Every figure as SVG and PDF, whose text is text; another format is refused."""
+    shutil.copytree(tiny_run.folder, tmp_path / "run")
+    tumorscope.evaluate(run=tmp_path / "run", figures=["svg", "pdf"])
+    figure_files = {path.name for path in (tmp_path / "run" / "figures").iterdir()}
+    names = {name.removesuffix(".png") for name in figure_files if name.endswith(".png")}
+    assert figure_files == {f"{name}.{form}" for name in names for form in ("png", "svg", "pdf")}
+    drawn = (tmp_path / "run" / "figures" / "thresholds.svg").read_text(encoding="utf-8")
+    assert ">sensitivity</text>" in drawn
+    assert (tmp_path / "run" / "figures" / "curves.pdf").read_bytes().startswith(b"%PDF")
+    with pytest.raises(UsageError, match="no figure format 'gif': choose from svg, pdf"):
+        tumorscope.evaluate(run=tmp_path / "run", figures=["gif"])
 
 
 def test_figures_are_pictures(tiny_run: tumorscope.Run) -> None:

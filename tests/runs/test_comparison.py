@@ -12,7 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import tumorscope
 from tests.conftest import TINY, Command
 from tumorscope.errors import UsageError
-from tumorscope.report import figures
+from tumorscope.report import style
 from tumorscope.schema.recipe import load_recipe
 from tumorscope.support.files import read_csv, write_csv
 
@@ -116,7 +116,7 @@ def test_the_command_line_compares_and_refuses(
         (runs[:1], "One run cannot be compared"),
         ([runs[0], runs[0]], "named twice"),
         ([runs[0], tmp_path], "is not a run of"),
-        ([*runs, "--out", "c.pdf"], "does not end in .png"),
+        ([*runs, "--out", "c.gif"], "does not end in .png, .svg or .pdf"),
     ):
         failed = command("compare", *arguments)
         assert failed.returncode == 2
@@ -139,7 +139,7 @@ def test_a_legend_tells_the_runs_apart(
 ) -> None:
     """Runs are named by what their paths do not share, however long these are."""
     drawn: list[Figure] = []
-    monkeypatch.setattr(figures, "write_figure", lambda _, figure: drawn.append(figure))
+    monkeypatch.setattr(style, "write_figure", lambda _, figure: drawn.append(figure))
     tumorscope.compare(runs=[run.folder for run in series.runs], out=tmp_path / "c.png")
     assert [text.get_text() for text in drawn[0].legends[0].get_texts()] == ["seed-4", "seed-5"]
 

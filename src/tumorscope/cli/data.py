@@ -37,7 +37,7 @@ def audit(
         for finding in made.numbers.findings:
             word = finding.severity if finding.status == "found" else finding.status
             show(f"{finding.code} {word}: {finding.title}\n    {finding.sentence}")
-        show(f"\nReport:  {made.folder / 'audit.html'}")
+        show(f"\n{made.numbers.verdict}\nReport:  {made.folder / 'audit.html'}")
     levels = {"warning": ("warning", "error"), "error": ("error",)}
     if fail_on and made.numbers.worst() in levels[fail_on]:
         raise typer.Exit(1)

@@ -41,6 +41,10 @@ def evaluate(
     robustness: Annotated[
         bool, typer.Option("--robustness", help="Also score changed images (40 times the work).")
     ] = False,
+    figures: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FORMAT", help="Also write every figure as svg or pdf; repeatable."),
+    ] = None,
     quiet: Quietly = False,
     as_json: AsJson = False,
     debug: Debug = False,  # noqa: ARG001 (its callback does the work)
@@ -57,6 +61,7 @@ def evaluate(
         by=by or (),
         prevalence=_shares(pairs(prevalence, "--prevalence")),
         robustness=robustness,
+        figures=figures or (),
         progress=terminal_progress(quiet=quiet),
     )
     if as_json:
@@ -153,7 +158,7 @@ def compare(
     numbers = {run.run: number for number, run in enumerate(made.numbers.runs, 1)}
     for pair in made.numbers.pairs:
         show(f"{numbers[pair.second]} against {numbers[pair.first]}: {_pair_sentence(pair)}")
-    show(f"\nCurves:  {made.figure}")
+    show(f"\nFigure:  {made.figure}")
 
 
 def _pair_sentence(pair: "RunPair") -> str:

@@ -19,7 +19,7 @@ class ComparisonFiles:
     """A finished comparison.
 
     Attributes:
-        figure: the file with the curves.
+        figure: the file with scores and curves.
         numbers: the scores and paired tests.
     """
 
@@ -28,29 +28,31 @@ class ComparisonFiles:
 
 
 def compare(runs: Sequence[str | Path], *, out: str | Path = "comparison.png") -> ComparisonFiles:
-    """Put finished runs side by side and draw their curves in one figure.
+    """Put finished runs side by side, and draw their scores and curves in one figure.
 
     Args:
         runs: their folders.
-        out: the PNG to write.
+        out: the figure to write: a `.png`, `.svg` or `.pdf`.
 
     Raises:
         TumorscopeError: a folder is no finished run, or the figure cannot be written.
     """
     require_extra("train", "tumorscope compare")
-    from tumorscope.report.figures import compared_curves, write_figure
+    from tumorscope.report.figures import comparison
+    from tumorscope.report.style import FORMATS, write_figure
     from tumorscope.runs.comparison import compare_runs
     from tumorscope.runs.folder import read_history
 
     folders, path = [Path(run) for run in runs], Path(out)
-    if path.suffix != ".png":
-        raise UsageError(f"{path} does not end in .png: the figure is a PNG file.")
+    if path.suffix[1:] not in FORMATS:
+        raise UsageError(f"{path} does not end in .png, .svg or .pdf: one of these is written.")
     numbers = compare_runs(folders)
     names = _short_names(folders)
     histories = {name: read_history(folder) for name, folder in zip(names, folders, strict=True)}
+    scores = {name: run.accuracy for name, run in zip(names, numbers.runs, strict=True)}
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-    write_figure(path, compared_curves(histories))
+    write_figure(path, comparison(scores, histories))
     return ComparisonFiles(path, numbers)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tumorscope.errors import UsageError
 from tumorscope.support.extras import require_extra
 from tumorscope.support.progress import Progress, default_progress
 
@@ -19,6 +20,7 @@ def evaluate(
     by: Sequence[str] = (),
     prevalence: Mapping[str, float] | None = None,
     robustness: bool = False,
+    figures: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> "Results":
     """Score a finished run again, from its bundle, on its own data or on another set.
@@ -36,6 +38,7 @@ def evaluate(
         by: columns of the manifest to break accuracy down by.
         prevalence: of classes where the model is to be used, for predictive values.
         robustness: also change the test images in eight ways at five strengths.
+        figures: formats in which to write every figure besides PNG: `svg`, `pdf`.
         progress: where to report; bars in a notebook and nothing elsewhere unless given.
 
     Raises:
@@ -47,11 +50,15 @@ def evaluate(
     from tumorscope.evaluation import EvaluationOptions
     from tumorscope.grouping.survey import Survey
     from tumorscope.inference.predict import Predictor
+    from tumorscope.report.style import FORMATS
     from tumorscope.runs.evaluation import evaluate_run, run_data
     from tumorscope.runs.external import evaluate_elsewhere
     from tumorscope.runs.folder import check_data, is_same_data, read_environment
 
     folder, progress = Path(run), progress or default_progress()
+    unknown = [form for form in figures if form not in FORMATS]
+    if unknown:
+        raise UsageError(f"There is no figure format '{unknown[0]}': choose from svg, pdf.")
     options = EvaluationOptions(by, prevalence, robustness)
     pairs = [
         (own, label)
@@ -66,8 +73,16 @@ def evaluate(
             check_data(folder, other)  # without its own data no other can be told from it
         if not is_same_data(folder, other):
             return evaluate_elsewhere(
-                folder, other, Path(data), classes=pairs, options=options, progress=progress
+                folder,
+                other,
+                Path(data),
+                classes=pairs,
+                options=options,
+                formats=figures,
+                progress=progress,
             )
         home = Path(data)
     store, partition = run_data(folder, home, progress)
-    return evaluate_run(folder, Survey(store), partition, options=options, progress=progress)
+    return evaluate_run(
+        folder, Survey(store), partition, options=options, formats=figures, progress=progress
+    )

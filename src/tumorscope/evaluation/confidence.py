@@ -6,7 +6,13 @@ import numpy as np
 
 from tumorscope.evaluation.scores import Cases, brier_score, log_loss, make_score, share_score
 from tumorscope.metrics import scores as metrics
-from tumorscope.metrics.calibration import calibration_gaps, gaps_of, tempered, weighted_mean
+from tumorscope.metrics.calibration import (
+    Gaps,
+    calibration_gaps,
+    gaps_of,
+    tempered,
+    weighted_mean,
+)
 from tumorscope.metrics.conformal import label_sets
 from tumorscope.metrics.intervals import interval
 from tumorscope.metrics.scores import Values
@@ -55,11 +61,20 @@ def _reliability(cases: Cases) -> Reliability:
         maximum_error=Score(value=gaps.maximum, n=len(cases)),
         brier=brier_score(cases),
         log_loss=log_loss(cases),
-        bins=tuple(
-            Bin(confidence=float(c), accuracy=float(a), n=int(n))
-            for c, a, n in zip(gaps.confidence, gaps.accuracy, gaps.counts, strict=True)
-        ),
+        bins=_bins(cases, gaps),
     )
+
+
+def _bins(cases: Cases, gaps: Gaps) -> tuple[Bin, ...]:
+    """Return each bin with the interval of its share of right answers."""
+    bins = []
+    for number, count in enumerate(gaps.counts):
+        inside = gaps.members == number
+        share = share_score(cases.right[inside], cases.some(inside).clusters)
+        confidence, accuracy = float(gaps.confidence[number]), float(gaps.accuracy[number])
+        ends = {"low": share.low, "high": share.high}
+        bins.append(Bin(confidence=confidence, accuracy=accuracy, n=int(count), **ends))
+    return tuple(bins)
 
 
 def score_sets(cases: Cases, calibration: ModelCalibration, names: Sequence[str]) -> Sets:

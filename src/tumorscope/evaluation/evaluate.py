@@ -16,6 +16,7 @@ from tumorscope.evaluation.breakdown import (
     score_subgroups,
 )
 from tumorscope.evaluation.confidence import score_calibration, score_selection, score_sets
+from tumorscope.evaluation.curves import class_curves
 from tumorscope.evaluation.headline import control_answers, score_images
 from tumorscope.evaluation.model import ScoredModel
 from tumorscope.evaluation.robustness import measure_robustness
@@ -170,6 +171,7 @@ def evaluate_store(
         calibration=calibration,
         sets=sets,
         selection=score_selection(cases),
+        curves=class_curves(cases, names),
         subgroups=score_subgroups(cases, columns),
         confused=count_confused(cases.confusion, names),
         robustness=measure_robustness(model, store, tested, cases, progress)

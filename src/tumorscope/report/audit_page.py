@@ -1,13 +1,10 @@
 """The page of an audit: findings with their evidence as tables and contact sheets."""
 
-import base64
 import hashlib
 from collections.abc import Sequence
-from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
 
-import jinja2
 import numpy as np
 from PIL import Image
 
@@ -18,11 +15,11 @@ from tumorscope.data.layouts import read_manifest
 from tumorscope.data.store import MIDDLE, THUMBNAIL, Store, cache_folder, open_store
 from tumorscope.grouping.lineage.table import load_tables
 from tumorscope.grouping.survey import GroupingRules, Survey
+from tumorscope.report.html import data_uri, render_page
 from tumorscope.schema.audit import Audit
 from tumorscope.support.files import explained, write_bytes, write_text
 from tumorscope.support.progress import Progress
 
-TEMPLATE = files("tumorscope.report") / "audit.html.j2"
 PAGE, NUMBERS = "audit.html", "audit.json"
 MOST_ROWS, MOST_IMAGES, COLUMNS = 100, 48, 12
 
@@ -73,18 +70,14 @@ def write_audit_page(path: Path, store: Store, audit: Audit, findings: Sequence[
     ordered = sorted(
         findings, key=lambda f: rank.get((f.status, f.severity), 4 if f.status == "passed" else 3)
     )
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    page = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
-        audit=audit,
-        findings=ordered,
-        sheets={f.code: contact_sheet(store, f.images) for f in findings if f.images},
-        most=MOST_ROWS,
-        most_images=MOST_IMAGES,
-        version=__version__,
-    )
-    write_text(path, page)
+    values = {
+        "audit": audit,
+        "findings": ordered,
+        "sheets": {f.code: contact_sheet(store, f.images) for f in findings if f.images},
+        "most": MOST_ROWS,
+        "most_images": MOST_IMAGES,
+    }
+    write_text(path, render_page("audit", values))
 
 
 def contact_sheet(store: Store, rows: Sequence[int]) -> str:
@@ -98,4 +91,4 @@ def contact_sheet(store: Store, rows: Sequence[int]) -> str:
         sheet[top : top + THUMBNAIL, left : left + THUMBNAIL] = image
     buffer = BytesIO()
     Image.fromarray(sheet).save(buffer, "PNG")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return data_uri(buffer.getvalue())

@@ -1,11 +1,12 @@
 """The data before training: sizes, shares, grey or colour, and what augmentation does to it."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import cycle
 from pathlib import Path
 
 import matplotlib as mpl
-import pandas as pd
-import seaborn as sns
+import numpy as np
 import torch
 from matplotlib.figure import Figure
 
@@ -14,102 +15,108 @@ from tumorscope.grouping.partition import class_counts
 from tumorscope.model.augmentation import augment, augment_boxes, draw_uniforms
 from tumorscope.records import Partition
 from tumorscope.report import figures
+from tumorscope.report.style import MARKERS, STYLE, WIDE, class_colours, empty_figure, write_figures
 from tumorscope.report.tiles import Tile, draw_rows
 from tumorscope.schema.recipe import Recipe
 
 COLOURED = 8  # grey levels between channels, beyond what JPEG does to a grey image
 KINDS = ("one channel", "three equal channels", "colour")
 SAMPLES = 8
-FIGURES = ("class_distribution", "image_sizes", "grey_or_colour", "training_samples")
 
 
 def write_exploration(
-    folder: Path, store: Store, partition: Partition, recipe: Recipe
+    folder: Path,
+    store: Store,
+    partition: Partition,
+    recipe: Recipe,
+    formats: Sequence[str] = (),
 ) -> dict[str, bytes]:
     """Write the figures of the data into a run's folder, and return them by name.
 
-    They are drawn before a model is trained, and read again where they already lie there.
+    They are drawn before a model is trained, and read again where they already lie there. Figures
+    that would show one size or one kind of file are left out; `common_facts` says so in words.
     """
-    paths = [folder / "figures" / f"{name}.png" for name in FIGURES]
+    names = ["class_distribution", *_varied(store), "training_samples"]
+    paths = [folder / "figures" / f"{name}.{form}" for name in names for form in ("png", *formats)]
     if all(path.is_file() for path in paths):
-        return {path.stem: path.read_bytes() for path in paths}
-    return figures.write_figures(folder / "figures", _draw(store, partition, recipe))
+        return {path.stem: path.read_bytes() for path in paths if path.suffix == ".png"}
+    return write_figures(folder / "figures", _draw(store, partition, recipe), formats)
 
 
 def _draw(store: Store, partition: Partition, recipe: Recipe) -> dict[str, Figure]:
     classes = store.manifest.classes
-    return {
+    drawn = {
         "class_distribution": figures.class_distribution(
             class_counts(store.manifest.rows, partition, classes), classes
         ),
-        "image_sizes": image_sizes(store),
-        "grey_or_colour": grey_or_colour(store),
         "training_samples": figures.grid(training_tiles(store, partition, recipe)),
     }
+    varied = {"image_sizes": image_sizes, "grey_or_colour": grey_or_colour}
+    return drawn | {name: varied[name](store) for name in _varied(store)}
+
+
+def _varied(store: Store) -> list[str]:
+    """Name the figures of what differs between the files."""
+    sizes = {(facts.width, facts.height) for facts in store.facts}
+    kinds = {_kind(facts) for facts in store.facts}
+    return ["image_sizes"] * (len(sizes) > 1) + ["grey_or_colour"] * (len(kinds) > 1)
+
+
+def common_facts(store: Store) -> list[str]:
+    """Say what all files share and no figure shows, one sentence each."""
+    sizes = Counter((facts.width, facts.height) for facts in store.facts)
+    kinds = Counter(_kind(facts) for facts in store.facts)
+    sentences = []
+    if len(sizes) == 1:
+        ((width, height),) = sizes
+        sentences.append(f"All images have {width} × {height} pixels.")
+    if len(kinds) == 1:
+        (kind,) = kinds
+        sentences.append(
+            f"All files hold {'colour' if kind == KINDS[2] else f'grey levels in {kind}'}."
+        )
+    return sentences
 
 
 def image_sizes(store: Store) -> Figure:
     """Width and height of the files as they are, one point per image."""
-    table = pd.DataFrame(
-        {
-            "class": [row.label for row in store.manifest.rows],
-            "width": [facts.width for facts in store.facts],
-            "height": [facts.height for facts in store.facts],
-        }
-    )
     classes = store.manifest.classes
-    with mpl.rc_context(figures.STYLE):
-        figure = figures.empty_figure(7, 4.2)
+    widths = np.array([facts.width for facts in store.facts])
+    heights = np.array([facts.height for facts in store.facts])
+    labels = store.manifest.class_numbers()
+    with mpl.rc_context(STYLE):
+        figure = empty_figure(WIDE, 3.4)
         axes = figure.subplots()
-        sns.scatterplot(
-            table.sample(frac=1, random_state=0),  # no class lies on top of the others
-            x="width",
-            y="height",
-            hue="class",
-            hue_order=classes,
-            style="class",
-            style_order=classes,
-            palette=figures.class_colours(classes),
-            alpha=0.7,
-            s=28,
-            ax=axes,
-        )
-        sizes = len({(facts.width, facts.height) for facts in store.facts})
-        axes.set(xlabel="width in pixels", ylabel="height in pixels", xlim=(0, None))
-        axes.set_ylim(0, None)
-        axes.set_title(f"{len(table)} images of {sizes} sizes", loc="left", fontsize=11)
-        axes.legend(title="", frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+        for number, colour, marker in zip(
+            range(len(classes)), class_colours(classes), cycle(MARKERS), strict=False
+        ):
+            own = labels == number
+            axes.plot(
+                *(widths[own], heights[own], marker),
+                color=colour,
+                alpha=0.6,
+                markersize=3.5,
+                markeredgewidth=0,
+                label=classes[number],
+            )
+        sizes = len(set(zip(widths.tolist(), heights.tolist(), strict=True)))
+        axes.set(xlabel="width in pixels", ylabel="height in pixels")
+        axes.set(xlim=(0, None), ylim=(0, None), title=f"{len(widths)} images of {sizes} sizes")
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 
 def grey_or_colour(store: Store) -> Figure:
     """How many files of each class hold grey levels, in one channel or three, or colour."""
-    table = pd.DataFrame(
-        {
-            "class": [row.label for row in store.manifest.rows],
-            "kind": [_kind(facts) for facts in store.facts],
-        }
+    classes = store.manifest.classes
+    counts = Counter(
+        (row.label, _kind(facts))
+        for row, facts in zip(store.manifest.rows, store.facts, strict=True)
     )
-    counts = table.value_counts().rename("images").reset_index()
-    with mpl.rc_context(figures.STYLE):
-        figure = figures.empty_figure(7, 1.4 + 0.75 * len(store.manifest.classes))
-        axes = figure.subplots()
-        sns.barplot(
-            counts,
-            y="class",
-            x="images",
-            hue="kind",
-            order=store.manifest.classes,
-            hue_order=KINDS,
-            palette=figures.PALETTE[:3],
-            ax=axes,
-        )
-        for bars in axes.containers:
-            axes.bar_label(bars, padding=3, fontsize=9)  # type: ignore[arg-type]
-        axes.set(ylabel="", xlabel="images")
-        axes.margins(x=0.1)
-        figures.legend_above(axes)
-    return figure
+    kinds = [kind for kind in KINDS if any(counts[name, kind] for name in classes)]
+    return figures.grouped_bars(
+        {kind: [counts[name, kind] for name in classes] for kind in kinds}, classes
+    )
 
 
 def _kind(facts: Facts) -> str:

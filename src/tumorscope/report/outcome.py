@@ -1,19 +1,39 @@
-"""Figures of what an evaluation found: against controls, calibration, selection, where it fails."""
+"""Figures of an evaluation: against controls, thresholds, calibration, where it fails."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
-from tumorscope.report.figures import PALETTE, STYLE, empty_figure
-from tumorscope.schema.results import Calibration, Results, RobustnessCurve, Selection, Subgroup
+from tumorscope.report.figures import dots
+from tumorscope.report.style import (
+    CONTROL,
+    GUIDE,
+    MODEL,
+    NARROW,
+    STYLE,
+    WIDE,
+    class_colours,
+    empty_figure,
+    show_percent,
+)
+from tumorscope.schema.results import (
+    Calibration,
+    ClassCurves,
+    Curve,
+    Reliability,
+    Results,
+    RobustnessCurve,
+    Selection,
+    Subgroup,
+)
 from tumorscope.schema.scores import ImageScores, Score
-from tumorscope.schema.wording import CONTROL_LABELS
+from tumorscope.schema.wording import CONTROL_LABELS, number
 
-MODEL, CONTROL = PALETTE[0], PALETTE[1]
+DASHES = ("-", "--", "-.", ":")
 
 
 def outcome_figures(results: Results) -> dict[str, Figure]:
@@ -23,6 +43,8 @@ def outcome_figures(results: Results) -> dict[str, Figure]:
         "reliability": reliability(results.calibration),
         "risk_coverage": risk_coverage(results.selection),
     }
+    if results.curves:
+        drawn["thresholds"] = thresholds(results.curves, results.all)
     if results.subgroups:
         drawn["subgroups"] = subgroups(results.subgroups, results.all.accuracy)
     if results.robustness:
@@ -36,7 +58,7 @@ def against_controls(results: Results) -> Figure:
     if results.clean:
         panels.append((f"the {results.clean.n} that are new to the model", results.clean))
     with mpl.rc_context(STYLE):
-        figure = empty_figure(8, 0.6 + 1.75 * len(panels))
+        figure = empty_figure(WIDE, 0.5 + 1.3 * len(panels))
         for axes, (title, scores) in zip(
             figure.subplots(len(panels), 1, sharex=True, squeeze=False).ravel(),
             panels,
@@ -44,71 +66,89 @@ def against_controls(results: Results) -> Figure:
         ):
             rows = [("model", scores.accuracy)]
             rows += [(CONTROL_LABELS[n], getattr(scores.controls, n)) for n in CONTROL_LABELS]
-            _dots(axes, rows, [MODEL, *[CONTROL] * len(CONTROL_LABELS)])
-            axes.set_title(title, loc="left", fontsize=11)
-        axes.set(xlabel="accuracy, with 95 % interval", xlim=(0, 1.12))
-        axes.set_xticks(np.linspace(0, 1, 6))
-        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+            dots(axes, rows, [MODEL, *[CONTROL] * len(CONTROL_LABELS)])
+            axes.set_title(title)
+        axes.set_xlabel("accuracy, with 95 % interval")
+        show_percent(axes.xaxis)
     return figure
 
 
-def _dots(axes: Axes, rows: Sequence[tuple[str, Score]], colours: Sequence[object]) -> None:
-    """Draw scores as dots with their intervals and values, the first on top."""
-    for height, ((_, score), colour) in enumerate(zip(rows, colours, strict=True)):
-        if score.value is None:
-            continue
-        if score.low is not None and score.high is not None:
-            axes.plot([score.low, score.high], [height, height], color=colour, lw=2.5)
-        axes.plot(score.value, height, "o", color=colour, ms=7)
-        end = max(score.value, score.high or 0)
-        axes.annotate(
-            f"{score.value:.1%}",
-            (end, height),
-            (6, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=9,
-        )
-    axes.set_yticks(range(len(rows)), [name for name, _ in rows])
-    axes.set_ylim(len(rows) - 0.5, -0.5)
+def thresholds(curves: Mapping[str, ClassCurves], scores: ImageScores) -> Figure:
+    """ROC and precision-recall curves of each class against the rest, with 95 % bands.
+
+    Args:
+        curves: by class.
+        scores: of the same images, for the areas under the curves.
+    """
+    own = scores.per_class
+    with mpl.rc_context(STYLE):
+        figure = empty_figure(WIDE, 3.6 + 0.17 * len(curves))
+        left, right = figure.subplots(1, 2)
+        left.plot([0, 1], [0, 1], **GUIDE)
+        looks = zip(curves.items(), class_colours(list(curves)), cycle(DASHES), strict=False)
+        for (name, both), colour, dash in looks:
+            roc, area = both.roc, number(own[name].auroc)
+            _band(left, roc, colour, dash, f"{name}: AUROC {area}")
+            area = number(own[name].average_precision)
+            _band(right, both.precision_recall, colour, dash, f"{name}: average precision {area}")
+            prevalence = own[name].prevalence
+            if prevalence is not None:
+                right.axhline(prevalence, color=colour, linestyle=":", linewidth=0.8)
+        left.set(xlabel="1 − specificity", ylabel="sensitivity")
+        right.set(xlabel="sensitivity (recall)", ylabel="PPV (precision)")
+        for axes in (left, right):
+            axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
+            show_percent(axes.xaxis, axes.yaxis)
+            axes.legend(loc="lower left", bbox_to_anchor=(-0.02, 1.0))
+    return figure
+
+
+def _band(axes: Axes, curve: Curve, colour: str, dash: str, label: str) -> None:
+    """Draw a curve over its band; where no interval can be given the band has no width."""
+    low = [y if end is None else end for y, end in zip(curve.y, curve.low, strict=True)]
+    high = [y if end is None else end for y, end in zip(curve.y, curve.high, strict=True)]
+    axes.fill_between(curve.x, low, high, color=colour, alpha=0.15, linewidth=0)
+    axes.plot(curve.x, curve.y, dash, color=colour, label=label)
 
 
 def reliability(calibration: Calibration) -> Figure:
     """Share of correct answers against confidence, before and after the temperature."""
     with mpl.rc_context(STYLE):
-        figure = empty_figure(8, 3.9)
+        figure = empty_figure(WIDE, 3.5)
         panels = figure.subplots(1, 2, sharey=True)
         pairs = (("before", calibration.before), ("after", calibration.after))
-        for axes, (name, reliability) in zip(panels, pairs, strict=True):
-            axes.plot([0, 1], [0, 1], ":", color="0.35", lw=1.5)
-            axes.plot(
-                [b.confidence for b in reliability.bins],
-                [b.accuracy for b in reliability.bins],
-                "o-",
-                color=MODEL,
-                ms=6,
-            )
-            error = reliability.expected_error.value
+        for axes, (name, measured) in zip(panels, pairs, strict=True):
+            axes.plot([0, 1], [0, 1], **GUIDE)
+            _bins(axes, measured)
+            error = measured.expected_error.value
             label = "" if error is None else f": error {error:.3f}"
-            axes.set_title(f"{name} the temperature{label}", fontsize=11, loc="left")
+            axes.set_title(f"{name} the temperature{label}")
             axes.set(xlabel="confidence", xlim=(0, 1.02), ylim=(0, 1.02), aspect="equal")
-            for axis in (axes.xaxis, axes.yaxis):
-                axis.set_major_formatter(PercentFormatter(1, decimals=0))
+            show_percent(axes.xaxis, axes.yaxis)
         panels[0].set_ylabel("share of correct answers")
     return figure
+
+
+def _bins(axes: Axes, measured: Reliability) -> None:
+    """Draw a dot a bin, with the interval of its share."""
+    confidence = [own.confidence for own in measured.bins]
+    axes.plot(confidence, [own.accuracy for own in measured.bins], "o-", color=MODEL, ms=4.5)
+    for own in measured.bins:
+        if own.low is not None and own.high is not None:
+            ends = [own.low, own.high]
+            axes.plot([own.confidence] * 2, ends, color=MODEL, lw=1.6, alpha=0.5)
 
 
 def risk_coverage(selection: Selection) -> Figure:
     """Share of wrong answers when only the most confident ones are given."""
     with mpl.rc_context(STYLE):
-        figure = empty_figure(5.6, 3.4)
+        figure = empty_figure(NARROW, 2.4)
         axes = figure.subplots()
-        axes.plot(selection.coverage, selection.risk, color=MODEL, lw=2)
-        axes.axhline(selection.risk[-1], color="0.35", ls=":", lw=1.5)
-        axes.set(xlabel="share of images answered, most confident first", ylabel="wrong answers")
+        axes.plot(selection.coverage, selection.risk, color=MODEL)
+        axes.axhline(selection.risk[-1], **GUIDE)
+        axes.set(xlabel="share answered, most confident first", ylabel="wrong answers")
         axes.set(xlim=(0, 1), ylim=(0, max(0.05, 1.15 * max(selection.risk))))
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter(PercentFormatter(1, decimals=0))
+        show_percent(axes.xaxis, axes.yaxis)
     return figure
 
 
@@ -117,43 +157,40 @@ def subgroups(groups: Sequence[Subgroup], whole: Score) -> Figure:
     columns = list(dict.fromkeys(group.column for group in groups))
     counts = [sum(group.column == column for group in groups) for column in columns]
     with mpl.rc_context(STYLE):
-        figure = empty_figure(8, 0.9 + sum(0.38 * count + 0.55 for count in counts))
+        figure = empty_figure(WIDE, 0.7 + sum(0.27 * count + 0.4 for count in counts))
         panels = figure.subplots(
             len(columns), 1, sharex=True, squeeze=False, height_ratios=[n + 0.6 for n in counts]
         ).ravel()
         for axes, column in zip(panels, columns, strict=True):
             own = [group for group in groups if group.column == column]
             rows = [(f"{g.value} ({g.accuracy.n})", g.accuracy) for g in own]
-            _dots(axes, rows, [MODEL] * len(rows))
-            axes.set_title(column, loc="left", fontsize=11)
+            dots(axes, rows, [MODEL] * len(rows))
+            axes.set_title(column)
             if whole.value is not None:
-                axes.axvline(whole.value, color="0.35", ls=":", lw=1.5)
-        axes.set(xlabel="accuracy, with 95 % interval", xlim=(0, 1.12))
-        axes.set_xticks(np.linspace(0, 1, 6))
-        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+                axes.axvline(whole.value, **GUIDE)
+        axes.set_xlabel("accuracy, with 95 % interval")
+        show_percent(axes.xaxis)
     return figure
 
 
 def robustness(curves: Sequence[RobustnessCurve], whole: Score) -> Figure:
     """Accuracy under each change at five strengths, with intervals; a line at that without."""
     with mpl.rc_context(STYLE):
-        figure = empty_figure(10, 5)
+        figure = empty_figure(WIDE, 3.8)
         panels = figure.subplots(2, 4, sharey=True).ravel()
-        for axes, strained in zip(panels, curves, strict=True):
-            values = np.array([np.nan if s.value is None else s.value for s in strained.accuracy])
-            pairs = list(zip(values, strained.accuracy, strict=True))
+        for axes, changed in zip(panels, curves, strict=True):
+            values = np.array([np.nan if s.value is None else s.value for s in changed.accuracy])
+            pairs = list(zip(values, changed.accuracy, strict=True))
             low = [v if s.low is None else s.low for v, s in pairs]
             high = [v if s.high is None else s.high for v, s in pairs]
-            places = np.arange(1, len(values) + 1)
+            steps = np.arange(1, len(values) + 1)
             if whole.value is not None:
-                axes.axhline(whole.value, color="0.35", ls=":", lw=1.5)
-            axes.fill_between(places, low, high, color=MODEL, alpha=0.2, lw=0)
-            axes.plot(places, values, "o-", color=MODEL, ms=5)
-            axes.set_xticks(places, [f"{s:g}" for s in strained.strengths])
-            axes.set_title(strained.change, fontsize=11, loc="left")
-            axes.set_xlabel(strained.unit, fontsize=9)
-            axes.set_ylim(0, 1.02)
-            axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+                axes.axhline(whole.value, **GUIDE)
+            axes.fill_between(steps, low, high, color=MODEL, alpha=0.2, lw=0)
+            axes.plot(steps, values, "o-", color=MODEL)
+            axes.set_xticks(steps, [f"{s:g}" for s in changed.strengths])
+            axes.set(title=changed.change, xlabel=changed.unit, ylim=(0, 1.02))
+            show_percent(axes.yaxis)
         for axes in panels[::4]:
             axes.set_ylabel("accuracy")
     return figure

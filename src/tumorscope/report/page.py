@@ -1,24 +1,22 @@
 """The report of a run: one self-contained HTML file, and its figures as files."""
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 from matplotlib.figure import Figure
 
-from tumorscope._version import __version__
 from tumorscope.data.store import Store
 from tumorscope.evaluation import Evaluation
 from tumorscope.records import Partition
 from tumorscope.report import figures
 from tumorscope.report.evidence import evidence_rows, write_documents
-from tumorscope.report.exploration import write_exploration
+from tumorscope.report.exploration import common_facts, write_exploration
+from tumorscope.report.html import data_uri, render_page
 from tumorscope.report.outcome import outcome_figures
+from tumorscope.report.style import write_figures
 from tumorscope.report.tiles import (
     draw_rows,
     predicted_tiles,
@@ -30,7 +28,6 @@ from tumorscope.schema.card import Card
 from tumorscope.schema.recipe import Recipe, dump_recipe
 from tumorscope.support.files import write_text
 
-TEMPLATE = files("tumorscope.report") / "report.html.j2"
 SUMMED_UP = (
     ("accuracy", "share", "accuracy"),
     ("balanced_accuracy", "share", "balanced accuracy"),
@@ -69,9 +66,23 @@ class RunRecord:
 
 
 def write_report(
-    folder: Path, store: Store, partition: Partition, evaluation: Evaluation, made: RunRecord
+    folder: Path,
+    store: Store,
+    partition: Partition,
+    evaluation: Evaluation,
+    made: RunRecord,
+    formats: Sequence[str] = (),
 ) -> None:
-    """Write `report.html`, `figures/`, `model-card.md` and `evidence.md` into a folder."""
+    """Write `report.html`, `figures/`, `model-card.md` and `evidence.md` into a folder.
+
+    Args:
+        folder: where to write.
+        store: the pixels that were scored.
+        partition: which rows form which part.
+        evaluation: what the model says of them, and what that is worth.
+        made: how the run was made.
+        formats: of the figures besides PNG: `svg`, `pdf`.
+    """
     results, tested = evaluation.results, partition.where("test")
     tiles = {
         "mistakes": predicted_tiles(store, evaluation, worst_mistakes(evaluation, tested)),
@@ -89,40 +100,22 @@ def write_report(
         **{name: figures.grid(shown) for name, shown in tiles.items() if shown},
     }
     pictures = {
-        **write_exploration(folder, store, partition, made.recipe),
-        **figures.write_figures(folder / "figures", drawn),
+        **write_exploration(folder, store, partition, made.recipe, formats),
+        **write_figures(folder / "figures", drawn, formats),
     }
-    page = _template().render(
-        made=made,
-        recipe=dump_recipe(made.recipe),
-        results=results,
-        judged=results.judged,
-        summed_up=SUMMED_UP,
-        control_labels=wording.CONTROL_LABELS,
-        manifest=store.manifest,
-        pictures={name: _uri(content) for name, content in pictures.items()},
-        tiles=tiles,
-        evidence=evidence_rows(results, made.card, made.environment),
-        version=__version__,
-    )
-    write_text(folder / "report.html", page)
+    values = {
+        "title": made.title,
+        "made": made,
+        "recipe": dump_recipe(made.recipe),
+        "results": results,
+        "judged": results.judged,
+        "summed_up": SUMMED_UP,
+        "control_labels": wording.CONTROL_LABELS,
+        "manifest": store.manifest,
+        "common": common_facts(store),
+        "pictures": {name: data_uri(content) for name, content in pictures.items()},
+        "tiles": tiles,
+        "evidence": evidence_rows(results, made.card, made.environment),
+    }
+    write_text(folder / "report.html", render_page("report", values))
     write_documents(folder, results, made.card, made.environment)
-
-
-def _uri(content: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(content).decode()
-
-
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {
-        "share": wording.share,
-        "number": wording.number,
-        "prevalence": wording.prevalence,
-        "percent": wording.with_interval,
-        "points": wording.points,
-        "interval": wording.interval,
-    }
-    return environment.from_string(TEMPLATE.read_text(encoding="utf-8"))

@@ -1,6 +1,7 @@
 """A run scored again: results, predictions, figures and report from its bundle."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from tumorscope.data.dataset import read_store
@@ -69,6 +70,7 @@ def evaluate_run(
     partition: Partition,
     *,
     options: EvaluationOptions | None = None,
+    formats: Sequence[str] = (),
     progress: Progress,
 ) -> Results:
     """Write results, predictions, figures and report of a run, reading only its bundle.
@@ -78,6 +80,7 @@ def evaluate_run(
         survey: its data.
         partition: which rows form which part.
         options: what to look at beyond the defaults.
+        formats: of the figures besides PNG.
         progress: where to report.
     """
     predictor = Predictor.load(folder)
@@ -86,7 +89,7 @@ def evaluate_run(
         predictor, survey.store, partition, origins, options=options, progress=progress
     )
     record = run_record(folder, predictor)
-    write_evaluation(folder, survey.store, partition, evaluation, record)
+    write_evaluation(folder, survey.store, partition, evaluation, record, formats)
     _add_scores(folder / "bundle", predictor.card, evaluation.results)
     return evaluation.results
 
@@ -110,7 +113,12 @@ def run_record(folder: Path, model: ScoredModel, elsewhere: str = "") -> RunReco
 
 
 def write_evaluation(
-    folder: Path, store: Store, partition: Partition, evaluation: Evaluation, record: RunRecord
+    folder: Path,
+    store: Store,
+    partition: Partition,
+    evaluation: Evaluation,
+    record: RunRecord,
+    formats: Sequence[str] = (),
 ) -> None:
     """Write predictions, report and results into a folder; the results come last."""
     for part in evaluation.results.parts:
@@ -123,7 +131,7 @@ def write_evaluation(
                 evaluation.probabilities[rows],
                 evaluation.results.classes,
             )
-    write_report(folder, store, partition, evaluation, record)
+    write_report(folder, store, partition, evaluation, record, formats)
     write_text(folder / RESULTS, evaluation.results.model_dump_json(indent=2) + "\n")
 
 

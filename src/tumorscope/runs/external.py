@@ -48,6 +48,7 @@ def evaluate_elsewhere(
     *,
     classes: Sequence[tuple[str, str]],
     options: EvaluationOptions,
+    formats: Sequence[str] = (),
     progress: Progress,
 ) -> Results:
     """Score a run on another data set, less what that shares with training or validation.
@@ -58,6 +59,7 @@ def evaluate_elsewhere(
         data: where it is; its name becomes that of the folder under `external/`.
         classes: class of the model and label of the set, where names do not tell.
         options: what to look at beyond the defaults.
+        formats: of the figures besides PNG.
         progress: where to report.
 
     Raises:
@@ -93,7 +95,8 @@ def evaluate_elsewhere(
     with explained(out):
         out.mkdir(parents=True, exist_ok=True)
     write_json(out / ORIGIN, {"data": str(data.resolve()), "digest": other.digest})
-    write_evaluation(out, joint, partition, evaluation, run_record(folder, model, data.name))
+    record = run_record(folder, model, data.name)
+    write_evaluation(out, joint, partition, evaluation, record, formats)
     return evaluation.results
 
 

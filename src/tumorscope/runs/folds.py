@@ -15,7 +15,8 @@ from tumorscope.grouping.partition import fold_partition, make_folds
 from tumorscope.grouping.partition_file import read_partition_file
 from tumorscope.grouping.survey import GroupingRules, Survey
 from tumorscope.records import Partition
-from tumorscope.report.figures import confusion, write_figure
+from tumorscope.report.figures import confusion
+from tumorscope.report.style import write_figure
 from tumorscope.runs.execution import Run
 from tumorscope.runs.folder import FOLDS, PREDICTIONS, read_probabilities, write_predictions
 from tumorscope.runs.options import TrainOptions

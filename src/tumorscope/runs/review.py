@@ -11,7 +11,8 @@ from cleanlab.rank import get_label_quality_scores
 from tumorscope.data.layouts import read_manifest
 from tumorscope.data.store import MIDDLE, Store, open_store
 from tumorscope.errors import DataError, UsageError
-from tumorscope.report.figures import grid, write_figure
+from tumorscope.report.figures import grid
+from tumorscope.report.style import write_figure
 from tumorscope.report.tiles import Tile
 from tumorscope.runs.folder import (
     FOLDS,

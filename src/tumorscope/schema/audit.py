@@ -100,6 +100,22 @@ class Audit(Strict):
         return next((level for level in levels if level in severities), None)
 
     @property
+    def verdict(self) -> str:
+        """What the checks found, in a sentence."""
+        found = [finding for finding in self.findings if finding.status == "found"]
+        levels: Sequence[Severity] = ("error", "warning", "note")
+        worst = self.worst()
+        if worst is None:
+            return f"None of {len(self.findings)} checks found anything."
+        trust = {
+            "error": "Scores on this data cannot be trusted as it is",
+            "warning": "Look at this data before you trust scores on it",
+            "note": "Nothing here makes scores untrustworthy, but look",
+        }[worst]
+        titles = [f.title for level in levels for f in found if f.severity == level]
+        return f"{trust}: {', '.join(titles).lower()}."
+
+    @property
     def headline(self) -> list[tuple[str, str]]:
         """The size of the data set and what each check found, as names and words."""
         rows = [

@@ -20,11 +20,14 @@ class Bin(Strict):
     Attributes:
         confidence: mean probability of the answers in it.
         accuracy: share of them that is right.
+        low, high: the ends of its 95 % interval; None where none can be given.
         n: how many they are.
     """
 
     confidence: FiniteFloat
     accuracy: FiniteFloat
+    low: FiniteFloat | None = None
+    high: FiniteFloat | None = None
     n: int
 
 
@@ -109,6 +112,33 @@ class Selection(Strict):
     area: Score
     coverage: tuple[FiniteFloat, ...]
     risk: tuple[FiniteFloat, ...]
+
+
+class Curve(Strict):
+    """A curve over the thresholds of a class's probability, thinned to what a figure shows.
+
+    Attributes:
+        x, y: what is drawn against each other, in [0, 1].
+        low, high: the ends of the 95 % interval of y at the same threshold; None where none can be
+            given.
+    """
+
+    x: tuple[FiniteFloat, ...]
+    y: tuple[FiniteFloat, ...]
+    low: tuple[FiniteFloat | None, ...]
+    high: tuple[FiniteFloat | None, ...]
+
+
+class ClassCurves(Strict):
+    """What each threshold of a class's probability gives, one class against the rest.
+
+    Attributes:
+        roc: sensitivity (y) against 1 - specificity (x).
+        precision_recall: PPV (y) against sensitivity (x), at the prevalence of the test images.
+    """
+
+    roc: Curve
+    precision_recall: Curve
 
 
 class Subgroup(Strict):
@@ -215,6 +245,7 @@ class Results(Strict):
         calibration: whether probabilities mean what they say.
         sets: conformal sets.
         selection: knowing when not to answer.
+        curves: of each class that some test images have and others have not, by name.
         subgroups: where it fails, by what images share.
         confused: where it fails, by pairs of classes, worst first.
         robustness: accuracy under changes of the images; None unless asked for.
@@ -236,6 +267,7 @@ class Results(Strict):
     calibration: Calibration
     sets: Sets
     selection: Selection
+    curves: dict[str, ClassCurves] = Field(default_factory=dict)
     subgroups: tuple[Subgroup, ...]
     confused: tuple[ConfusedPair, ...]
     robustness: tuple[RobustnessCurve, ...] | None = None

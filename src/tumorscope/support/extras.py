@@ -9,8 +9,8 @@ from tumorscope.errors import MissingExtra
 # The packages of each extra that code here asks for; `pyproject.toml` lists the same extras.
 EXTRAS: dict[str, tuple[str, ...]] = {
     "train": (
-        *("torch", "timm", "lightning", "sklearn", "scipy", "faiss", "seaborn", "jinja2"),
-        *("cleanlab", "matplotlib", "onnx", "onnxscript", "pandas", "safetensors"),
+        *("torch", "timm", "lightning", "sklearn", "scipy", "faiss", "jinja2"),
+        *("cleanlab", "matplotlib", "onnx", "onnxscript", "safetensors"),
     ),
     "kaggle": ("kagglehub",),
     "mlflow": ("mlflow", "sqlalchemy", "alembic"),
