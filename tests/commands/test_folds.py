@@ -58,8 +58,36 @@ def test_every_image_is_tested_once(folds: tumorscope.Folds, mislabelled: Path) 
     assert folds.summary.leaks == 0
     written = json.loads((folds.folder / "folds.json").read_text())
     assert written["pooled"]["controls"]["look_up"]["n"] == 48
-    with Image.open(folds.folder / "confusion.png") as image:
-        assert min(image.size) > 300
+    assert json.loads((folds.folder / "results.json").read_text())["all"] == written["pooled"]
+
+
+def test_a_cross_validation_has_a_report_as_a_run_has(folds: tumorscope.Folds) -> None:
+    """Pooled scores with curves, controls and mistakes; each fold; nothing of a single run."""
+    page = " ".join((folds.folder / "report.html").read_text(encoding="utf-8").split())
+    assert "3 folds were tested one after the other. Each of the 48 images" in page
+    for heading in ("Against the controls", "Thresholds", "Confusion", "Where it fails", "Folds"):
+        assert f"<h2>{heading}</h2>" in page, heading
+    assert "<td>fold-3</td>" in page
+    assert "<h2>Training</h2>" not in page
+    for name in ("folds", "confusion", "thresholds", "reliability"):
+        with Image.open(folds.folder / "figures" / f"{name}.png") as image:
+            assert min(image.size) > 300
+
+
+def test_cross_validations_are_compared_and_one_fold_is_not_the_whole(
+    folds: tumorscope.Folds, command: Command, tmp_path: Path
+) -> None:
+    """Paired with another on the same images; what needs a single model names one."""
+    shutil.copytree(folds.folder, tmp_path / "again")
+    made = tumorscope.compare([folds.folder, tmp_path / "again"], out=tmp_path / "c.svg")
+    (pair,) = made.numbers.pairs
+    assert (pair.images, pair.gain, pair.p_value) == (48, 0.0, 1.0)
+    one = tumorscope.compare([folds.folder, folds.folder / "fold-2"], out=tmp_path / "d.png")
+    assert one.numbers.pairs[0].images == folds.runs[1].results.images.test
+    for verb in (["evaluate"], ["export", "--to", "onnx"], ["predict"]):
+        wrong = command(verb[0], folds.folder, *verb[1:], *["x.png"] * (verb == ["predict"]))
+        assert wrong.returncode == 2, verb
+        assert f"such as {folds.folder / 'fold-1'}" in wrong.stderr, wrong.stderr
 
 
 def test_results_of_a_fold_break_down_by_the_manifest(folds: tumorscope.Folds) -> None:

@@ -52,7 +52,9 @@ def test_bands_hold_their_curve_and_stay_between_0_and_1() -> None:
                 assert high is not None
                 assert 0 <= low <= y <= high <= 1
         widths = [
-            np.mean([h - l for l, h in zip(c.roc.low[1:], c.roc.high[1:], strict=True) if l and h])
+            np.mean(
+                [top - end for end, top in zip(c.roc.low, c.roc.high, strict=True) if end and top]
+            )
             for c in (many, few)
         ]
         assert widths[0] < widths[1]

@@ -31,7 +31,7 @@ def compare(runs: Sequence[str | Path], *, out: str | Path = "comparison.png") -
     """Put finished runs side by side, and draw their scores and curves in one figure.
 
     Args:
-        runs: their folders.
+        runs: their folders; those of cross-validations too, on the images that both tested.
         out: the figure to write: a `.png`, `.svg` or `.pdf`.
 
     Raises:
@@ -41,14 +41,18 @@ def compare(runs: Sequence[str | Path], *, out: str | Path = "comparison.png") -
     from tumorscope.report.figures import comparison
     from tumorscope.report.style import FORMATS, write_figure
     from tumorscope.runs.comparison import compare_runs
-    from tumorscope.runs.folder import read_history
+    from tumorscope.runs.folder import is_cross_validation, read_history
 
     folders, path = [Path(run) for run in runs], Path(out)
     if path.suffix[1:] not in FORMATS:
         raise UsageError(f"{path} does not end in .png, .svg or .pdf: one of these is written.")
     numbers = compare_runs(folders)
     names = _short_names(folders)
-    histories = {name: read_history(folder) for name, folder in zip(names, folders, strict=True)}
+    histories = {
+        name: read_history(folder)
+        for name, folder in zip(names, folders, strict=True)
+        if not is_cross_validation(folder)  # each fold has curves of its own
+    }
     scores = {name: run.accuracy for name, run in zip(names, numbers.runs, strict=True)}
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -43,7 +43,8 @@ def review(run: str | Path, *, progress: Progress | None = None) -> Review:
         TumorscopeError: the run or its data cannot be used.
     """
     require_extra("train", "tumorscope review")
-    from tumorscope.runs.review import is_cross_validation, rank_labels, write_review
+    from tumorscope.runs.folder import is_cross_validation
+    from tumorscope.runs.review import rank_labels, write_review
 
     folder = Path(run)
     rows = rank_labels(folder)

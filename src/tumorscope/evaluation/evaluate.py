@@ -1,7 +1,7 @@
 """A model and a divided data set to results."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ from tumorscope.grouping.origins import Origins
 from tumorscope.inference.predict import READ_BATCH
 from tumorscope.metrics.intervals import wilson
 from tumorscope.records import PARTS, Part, Partition
+from tumorscope.schema.card import ModelCalibration
 from tumorscope.schema.results import ImageCounts, PartScores, Results, SplitNote, judged_scores
 from tumorscope.schema.scores import Score
 from tumorscope.support.progress import Progress
@@ -79,13 +80,13 @@ class Evaluation:
 
     Attributes:
         labels: true class numbers of all rows, int, shape (rows,).
-        probabilities: of all rows, float32, shape (rows, classes); nan for rows
+        probabilities: of all rows, float, shape (rows, classes); nan for rows
             that were not asked about.
         results: the scores.
     """
 
     labels: NDArray[np.intp]
-    probabilities: NDArray[np.float32]
+    probabilities: NDArray[np.floating]
     results: Results
 
     @property
@@ -93,6 +94,23 @@ class Evaluation:
         """The most probable class number of each row."""
         numbers: NDArray[np.intp] = self.probabilities.argmax(axis=1)
         return numbers
+
+
+@dataclass(frozen=True)
+class ModelAnswers:
+    """What a model, and the controls, say of a data set.
+
+    Attributes:
+        classes: the model's, in the order of its probabilities.
+        probabilities: float, shape (rows, classes); nan for rows that were not asked about.
+        controls: class numbers of the test rows, by control.
+        calibration: what validation images gave the model.
+    """
+
+    classes: tuple[str, ...]
+    probabilities: NDArray[np.floating]
+    controls: Mapping[str, NDArray[np.intp]]
+    calibration: ModelCalibration
 
 
 def evaluate_store(
@@ -120,25 +138,62 @@ def evaluate_store(
         UsageError: the options do not fit the data.
     """
     options, names = options or EvaluationOptions(), model.card.classes
+    tested = partition.where("test")
+    options.shares(names)  # what does not fit is refused before the work
+    image_columns(store, tested, known.sources, options.by)
+    labels = store.manifest.class_numbers(names)
+    rows = np.concatenate([partition.where(part) for part in parts])
+    answers = ModelAnswers(
+        names,
+        _predict(model, store, rows, progress),
+        control_answers(store, labels, partition.where("train"), tested),
+        model.card.calibration,
+    )
+    evaluation = score_answers(answers, store, partition, known, options=options, parts=parts)
+    if not options.robustness:
+        return evaluation
+    cases = _test_cases(answers, labels, partition)
+    curves = measure_robustness(model, store, tested, cases, progress)
+    results = evaluation.results.model_copy(update={"robustness": curves})
+    return replace(evaluation, results=results)
+
+
+def score_answers(
+    answers: ModelAnswers,
+    store: Store,
+    partition: Partition,
+    known: Origins,
+    *,
+    options: EvaluationOptions | None = None,
+    parts: Sequence[Part] = PARTS,
+) -> Evaluation:
+    """Score answers, whoever gave them.
+
+    Args:
+        answers: of the model and the controls.
+        store: the images that were asked about.
+        partition: which rows form which part.
+        known: what else is known of the rows.
+        options: what to look at beyond the defaults.
+        parts: which were asked about; the test part is one of them.
+    """
+    options, names = options or EvaluationOptions(), answers.classes
     prevalence = options.shares(names)
     where = {part: partition.where(part) for part in PARTS}
     tested = where["test"]
-    columns = image_columns(store, tested, known.sources, options.by)
     labels = store.manifest.class_numbers(names)
-    answers = _predict(model, store, np.concatenate([where[p] for p in parts]), progress)
-    groups = [partition.groups[row] for row in tested]
-    cases = Cases(labels[tested], answers[tested], groups)
-    controls = control_answers(store, labels, where["train"], tested)
-    whole = score_images(cases, controls, names, prevalence)
+    cases = _test_cases(answers, labels, partition)
+    whole = score_images(cases, answers.controls, names, prevalence)
     leaking = known.leaking[tested]
     clean, leaks = None, int(leaking.sum())
     if 0 < leaks < len(tested):
-        said = {name: answer[~leaking] for name, answer in controls.items()}
+        said = {name: numbers[~leaking] for name, numbers in answers.controls.items()}
         clean = score_images(cases.some(~leaking), said, names, prevalence)
     patients = [known.patients[row] for row in tested]
-    scored = {part: _part_scores(labels, answers, partition, part) for part in parts}
-    calibration = score_calibration(cases, model.card.calibration)
-    sets = score_sets(cases, model.card.calibration, names)
+    scored = {part: _part_scores(labels, answers.probabilities, partition, part) for part in parts}
+    calibration = score_calibration(cases, answers.calibration)
+    sets = score_sets(cases, answers.calibration, names)
+    columns = image_columns(store, tested, known.sources, options.by)
     results = Results(
         tumorscope=__version__,
         summary=summarize_results(whole, clean, leaks),
@@ -174,11 +229,15 @@ def evaluate_store(
         curves=class_curves(cases, names),
         subgroups=score_subgroups(cases, columns),
         confused=count_confused(cases.confusion, names),
-        robustness=measure_robustness(model, store, tested, cases, progress)
-        if options.robustness
-        else None,
     )
-    return Evaluation(labels, answers, results)
+    return Evaluation(labels, answers.probabilities, results)
+
+
+def _test_cases(answers: ModelAnswers, labels: NDArray[np.intp], partition: Partition) -> Cases:
+    """Return truth, probabilities and groups of the test part."""
+    tested = partition.where("test")
+    groups = [partition.groups[row] for row in tested]
+    return Cases(labels[tested], answers.probabilities[tested], groups)
 
 
 def _predict(

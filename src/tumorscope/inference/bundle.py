@@ -104,6 +104,11 @@ def open_bundle(place: str | Path) -> Bundle:
         content = _zip_reader(top)
     elif (folder / CARD).is_file():
         content, top = _folder_reader(folder), folder
+    elif several := sorted(top.glob(f"*/bundle/{CARD}")):
+        raise BundleError(
+            f"{top} holds several runs, each with a model: give one of them, such as "
+            f"{several[0].parent.parent}."
+        )
     else:
         raise BundleError(
             f"{top} is not a bundle: give a run of 'tumorscope train', its bundle/ folder or its "

@@ -147,7 +147,8 @@ def wilson(share: float, count: int) -> Interval:
     z2 = float(special.ndtri((1 + LEVEL) / 2)) ** 2
     centre = (share + z2 / (2 * count)) / (1 + z2 / count)
     reach = math.sqrt(z2 * (share * (1 - share) / count + z2 / (4 * count**2))) / (1 + z2 / count)
-    return max(0.0, centre - reach), min(1.0, centre + reach)
+    # At a share of 0 or 1 rounding may leave an end just inside of it.
+    return max(0.0, min(share, centre - reach)), min(1.0, max(share, centre + reach))
 
 
 def unseen_share(count: int) -> float:

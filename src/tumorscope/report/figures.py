@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle, pairwise
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -29,7 +30,7 @@ from tumorscope.report.tiles import BOX, Tile, box_corners
 from tumorscope.schema.scores import Score
 
 BAR = 0.8  # of the room between two classes, shared by their bars
-GAP, TITLE = 0.08, 0.26  # between tiles and above them, in widths of a tile
+GAP, LINE = 0.08, 0.11  # between tiles, and a line of the title above them, in widths of a tile
 
 
 def class_distribution(counts: Mapping[Part, NDArray[np.intp]], classes: Sequence[str]) -> Figure:
@@ -104,32 +105,40 @@ def comparison(
 
     Args:
         scores: accuracy on the test part, by the name of the run.
-        histories: each epoch's scores, by the same names.
+        histories: each epoch's scores, by the same names; a run without any has no curve.
     """
     names = list(scores)
+    colours, height = dict(zip(names, class_colours(names), strict=True)), 0.5 + 0.3 * len(names)
     with mpl.rc_context(STYLE):
-        figure = empty_figure(WIDE, 3.6 + 0.3 * len(names))
-        room = figure.subplot_mosaic(
-            [["score", "score"], ["loss", "accuracy"]], height_ratios=[0.5 + 0.3 * len(names), 2.6]
-        )
-        colours = class_colours(names)
-        dots(room["score"], list(scores.items()), colours)
+        figure = empty_figure(WIDE, height + (3.1 if histories else 0.3))
+        rows: list[Any] = [["score", "score"], ["loss", "accuracy"]][: 2 if histories else 1]
+        room = figure.subplot_mosaic(rows, height_ratios=[height, 2.6][: len(rows)])
+        dots(room["score"], list(scores.items()), list(colours.values()))
         room["score"].set_xlabel("accuracy on each run's test part, with 95 % interval")
         show_percent(room["score"].xaxis)
-        for (name, history), colour, marker in zip(
-            histories.items(), colours, cycle(MARKERS), strict=False
-        ):
-            epochs = [row["epoch"] for row in history]
-            for score in ("loss", "accuracy"):
-                values = [row[f"validation_{score}"] for row in history]
-                room[score].plot(epochs, values, color=colour, marker=marker, label=name)
-        for score in ("loss", "accuracy"):
-            room[score].set(xlabel="epoch", ylabel=f"validation {score}")
-            room[score].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        show_percent(room["accuracy"].yaxis)
-        lines, labels = room["loss"].get_legend_handles_labels()
-        figure.legend(lines, labels, loc="outside lower center", ncols=min(4, len(names)))
+        if histories:
+            _validation_curves(figure, room, histories, colours)
     return figure
+
+
+def _validation_curves(
+    figure: Figure,
+    room: Mapping[str, Axes],
+    histories: Mapping[str, Sequence[Mapping[str, float]]],
+    colours: Mapping[str, str],
+) -> None:
+    """Draw loss and accuracy of each run by epoch."""
+    for (name, history), marker in zip(histories.items(), cycle(MARKERS), strict=False):
+        epochs = [row["epoch"] for row in history]
+        for score in ("loss", "accuracy"):
+            values = [row[f"validation_{score}"] for row in history]
+            room[score].plot(epochs, values, color=colours[name], marker=marker, label=name)
+    for score in ("loss", "accuracy"):
+        room[score].set(xlabel="epoch", ylabel=f"validation {score}")
+        room[score].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    show_percent(room["accuracy"].yaxis)
+    lines, labels = room["loss"].get_legend_handles_labels()
+    figure.legend(lines, labels, loc="outside lower center", ncols=min(4, len(histories)))
 
 
 def dots(axes: Axes, rows: Sequence[tuple[str, Score]], colours: Sequence[str]) -> None:
@@ -185,12 +194,13 @@ def grid(tiles: Sequence[Tile], columns: int = 4) -> Figure:
     All tiles lie in one axes, since making one for each takes as long as drawing them.
     """
     rows = max(1, -(-len(tiles) // columns))
-    across, down = 1 + GAP, 1 + GAP + TITLE
+    title = LINE * max((len(_title(tile).splitlines()) for tile in tiles), default=1)
+    across, down = 1 + GAP, 1 + GAP + title
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDE, WIDE * rows * down / (columns * across)))
         axes = figure.add_axes((0, 0, 1, 1))
         for number, tile in enumerate(tiles):
-            left, top = number % columns * across, number // columns * down + TITLE
+            left, top = number % columns * across, number // columns * down + title
             _draw_tile(axes, tile, left + GAP / 2, top + GAP / 2)
         axes.set(xlim=(0, columns * across), ylim=(rows * down, 0))
         axes.set_axis_off()
@@ -215,10 +225,18 @@ def _draw_tile(axes: Axes, tile: Tile, left: float, top: float) -> None:
     axes.add_patch(
         Rectangle((left, top), 1, 1, fill=False, edgecolor=frame, lw=2.2 if tile.wrong else 0.8)
     )
-    title = _clipped(tile.actual, 24)
-    if tile.predicted is not None:
-        mark = "✗" if tile.wrong else "✓"
-        actual, predicted = _clipped(tile.actual, 18), _clipped(tile.predicted, 16)
-        title = f"actual {actual}\n{mark} {predicted} {tile.sure}".rstrip()
     colour = WRONG if tile.wrong else "black"
-    axes.text(left + 0.5, top - 0.02, title, ha="center", va="bottom", fontsize=SMALL, color=colour)
+    axes.text(
+        left + 0.5, top - 0.02, _title(tile), ha="center", va="bottom", fontsize=SMALL, color=colour
+    )
+
+
+def _title(tile: Tile) -> str:
+    """Return what is written above a tile: its caption, its class, and the model's."""
+    lines = [_clipped(tile.caption, 20)] if tile.caption else []
+    if tile.predicted is None:
+        return "\n".join([*lines, _clipped(tile.actual, 24)])
+    mark = "✗" if tile.wrong else "✓"
+    lines += [f"actual {_clipped(tile.actual, 18)}"]
+    lines += [f"{mark} {_clipped(tile.predicted, 16)} {tile.sure}".rstrip()]
+    return "\n".join(lines)

@@ -114,15 +114,17 @@ def _band(axes: Axes, curve: Curve, colour: str, dash: str, label: str) -> None:
 def reliability(calibration: Calibration) -> Figure:
     """Share of correct answers against confidence, before and after the temperature."""
     with mpl.rc_context(STYLE):
+        pairs = [("before the temperature: ", calibration.before)]
+        pairs += [("after the temperature: ", calibration.after)]
+        if calibration.temperature == 1:  # nothing to compare
+            pairs = [("", calibration.after)]
         figure = empty_figure(WIDE, 3.5)
-        panels = figure.subplots(1, 2, sharey=True)
-        pairs = (("before", calibration.before), ("after", calibration.after))
+        panels = figure.subplots(1, len(pairs), sharey=True, squeeze=False).ravel()
         for axes, (name, measured) in zip(panels, pairs, strict=True):
             axes.plot([0, 1], [0, 1], **GUIDE)
             _bins(axes, measured)
             error = measured.expected_error.value
-            label = "" if error is None else f": error {error:.3f}"
-            axes.set_title(f"{name} the temperature{label}")
+            axes.set_title(name + ("no error known" if error is None else f"error {error:.3f}"))
             axes.set(xlabel="confidence", xlim=(0, 1.02), ylim=(0, 1.02), aspect="equal")
             show_percent(axes.xaxis, axes.yaxis)
         panels[0].set_ylabel("share of correct answers")

@@ -18,6 +18,7 @@ from tumorscope.report.html import data_uri, render_page
 from tumorscope.report.outcome import outcome_figures
 from tumorscope.report.style import write_figures
 from tumorscope.report.tiles import (
+    Tile,
     draw_rows,
     predicted_tiles,
     sample_tiles,
@@ -26,6 +27,8 @@ from tumorscope.report.tiles import (
 from tumorscope.schema import wording
 from tumorscope.schema.card import Card
 from tumorscope.schema.recipe import Recipe, dump_recipe
+from tumorscope.schema.results import Results
+from tumorscope.schema.scores import Score
 from tumorscope.support.files import write_text
 
 SUMMED_UP = (
@@ -83,39 +86,110 @@ def write_report(
         made: how the run was made.
         formats: of the figures besides PNG: `svg`, `pdf`.
     """
-    results, tested = evaluation.results, partition.where("test")
-    tiles = {
-        "mistakes": predicted_tiles(store, evaluation, worst_mistakes(evaluation, tested)),
-        "test_images": predicted_tiles(store, evaluation, draw_rows(tested)),
-    }
-    if "validation" in results.parts:
-        watched = draw_rows(partition.where("validation"))
-        tiles["validation_images"] = predicted_tiles(store, evaluation, watched)
-    samples = sample_tiles(store, evaluation.labels, len(results.classes))
-    tiles["samples"] = [tile for own in samples for tile in own]
-    drawn: dict[str, Figure] = {
+    results = evaluation.results
+    tiles = _tiles(store, partition, evaluation)
+    drawn = {
         "curves": figures.curves(made.history, made.kept_epoch),
-        "confusion": figures.confusion(np.array(results.all.confusion), results.classes),
-        **outcome_figures(results),
-        **{name: figures.grid(shown) for name, shown in tiles.items() if shown},
+        **_result_figures(results, tiles),
     }
     pictures = {
         **write_exploration(folder, store, partition, made.recipe, formats),
         **write_figures(folder / "figures", drawn, formats),
     }
     values = {
+        **_result_values(store, results, pictures, tiles),
         "title": made.title,
         "made": made,
         "recipe": dump_recipe(made.recipe),
+        "common": common_facts(store),
+        "evidence": evidence_rows(results, made.card, made.environment),
+    }
+    write_text(folder / "report.html", render_page("report", values))
+    write_documents(folder, results, made.card, made.environment)
+
+
+@dataclass(frozen=True)
+class FoldsRecord:
+    """How a cross-validation was made.
+
+    Attributes:
+        title: the data set and the recipe.
+        recipe: what was trained on each fold.
+        command: with which it was started.
+        scores: accuracy on each fold, by its name.
+        histories: each epoch's scores, by the same names.
+    """
+
+    title: str
+    recipe: Recipe
+    command: str
+    scores: Mapping[str, Score]
+    histories: Mapping[str, Sequence[Mapping[str, float]]]
+
+
+def write_folds_report(
+    folder: Path, store: Store, partition: Partition, evaluation: Evaluation, made: FoldsRecord
+) -> None:
+    """Write `report.html` and `figures/` of a cross-validation into a folder.
+
+    Args:
+        folder: where to write.
+        store: the images, each tested once.
+        partition: all of them as test images, with their groups.
+        evaluation: the answers of all folds put together, and what they are worth.
+        made: how they came about.
+    """
+    tiles = _tiles(store, partition, evaluation)
+    drawn = {
+        "folds": figures.comparison(made.scores, made.histories),
+        **_result_figures(evaluation.results, tiles),
+    }
+    pictures = write_figures(folder / "figures", drawn)
+    values = {
+        **_result_values(store, evaluation.results, pictures, tiles),
+        "title": made.title,
+        "made": made,
+        "recipe": dump_recipe(made.recipe),
+    }
+    write_text(folder / "report.html", render_page("folds", values))
+
+
+def _tiles(store: Store, partition: Partition, evaluation: Evaluation) -> dict[str, list[Tile]]:
+    """Choose the images that a report shows."""
+    tested = partition.where("test")
+    tiles = {
+        "mistakes": predicted_tiles(store, evaluation, worst_mistakes(evaluation, tested)),
+        "test_images": predicted_tiles(store, evaluation, draw_rows(tested)),
+    }
+    if "validation" in evaluation.results.parts:
+        watched = draw_rows(partition.where("validation"))
+        tiles["validation_images"] = predicted_tiles(store, evaluation, watched)
+    samples = sample_tiles(store, evaluation.labels, len(evaluation.results.classes))
+    return tiles | {"samples": [tile for own in samples for tile in own]}
+
+
+def _result_figures(results: Results, tiles: Mapping[str, Sequence[Tile]]) -> dict[str, Figure]:
+    """Draw what every evaluation has."""
+    return {
+        "confusion": figures.confusion(np.array(results.all.confusion), results.classes),
+        **outcome_figures(results),
+        **{name: figures.grid(shown) for name, shown in tiles.items() if shown},
+    }
+
+
+def _result_values(
+    store: Store,
+    results: Results,
+    pictures: Mapping[str, bytes],
+    tiles: Mapping[str, Sequence[Tile]],
+) -> dict[str, Any]:
+    """Return what every report of an evaluation shows, for its template."""
+    return {
         "results": results,
         "judged": results.judged,
         "summed_up": SUMMED_UP,
         "control_labels": wording.CONTROL_LABELS,
         "manifest": store.manifest,
-        "common": common_facts(store),
         "pictures": {name: data_uri(content) for name, content in pictures.items()},
         "tiles": tiles,
-        "evidence": evidence_rows(results, made.card, made.environment),
     }
-    write_text(folder / "report.html", render_page("report", values))
-    write_documents(folder, results, made.card, made.environment)

@@ -69,7 +69,7 @@ def legend_above(axes: Axes) -> None:
 def show_percent(*axes: Any) -> None:
     """Write shares along some axes in percent."""
     for axis in axes:
-        axis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axis.set_major_formatter(PercentFormatter(1, decimals=None))
 
 
 def write_figures(

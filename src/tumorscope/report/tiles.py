@@ -28,6 +28,7 @@ class Tile:
         predicted: what the model says; None where it was not asked.
         boxes: the lesions marked on it.
         sure: the probability of what the model says, as text.
+        caption: written above all that, where there is something more to say.
     """
 
     pixels: NDArray[np.uint8]
@@ -36,6 +37,7 @@ class Tile:
     predicted: str | None = None
     boxes: tuple[Box, ...] = ()
     sure: str = ""
+    caption: str = ""
 
     @property
     def wrong(self) -> bool:

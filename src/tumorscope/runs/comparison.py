@@ -10,7 +10,7 @@ import numpy as np
 
 from tumorscope.errors import UsageError
 from tumorscope.metrics.intervals import mcnemar, paired_gain
-from tumorscope.runs.folder import PREDICTIONS, RECIPE, read_results
+from tumorscope.runs.folder import PREDICTIONS, RECIPE, read_results, representative_run
 from tumorscope.schema.comparison import ComparedRun, Comparison, RunPair
 from tumorscope.schema.recipe import load_recipe
 from tumorscope.support.files import read_csv
@@ -32,7 +32,7 @@ def compare_runs(folders: Sequence[Path]) -> Comparison:
     """Put runs side by side.
 
     Args:
-        folders: of finished runs.
+        folders: of finished runs, or of cross-validations.
 
     Raises:
         UsageError: fewer than two, one named twice, or one that is no finished run.
@@ -50,10 +50,10 @@ def compare_runs(folders: Sequence[Path]) -> Comparison:
 
 
 def _compared(folder: Path) -> ComparedRun:
-    results = read_results(folder)
+    results = read_results(folder, pooled=True)
     return ComparedRun(
         run=str(folder),
-        recipe=load_recipe(folder / RECIPE).name,
+        recipe=load_recipe(representative_run(folder) / RECIPE).name,
         images=results.images.test,
         leaks=results.leaks,
         accuracy=results.all.accuracy,
@@ -72,9 +72,10 @@ def read_tested(folder: Path) -> dict[ImageKey, TestedImage]:
     Raises:
         UsageError: the folder is no finished run.
     """
-    read_results(folder)  # says so where it is none
-    digests = {row["image"]: row["sha256"] for row in read_csv(folder / "manifest.csv")}
-    groups = {row["image"]: row["group"] for row in read_csv(folder / "partition.csv")}
+    read_results(folder, pooled=True)  # says so where it is none
+    shared = representative_run(folder)
+    digests = {row["image"]: row["sha256"] for row in read_csv(shared / "manifest.csv")}
+    groups = {row["image"]: row["group"] for row in read_csv(shared / "partition.csv")}
     copies: Counter[str] = Counter()
     tested = {}
     for row in read_csv(folder / PREDICTIONS):

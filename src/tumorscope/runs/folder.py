@@ -283,14 +283,28 @@ def _not_a_run(folder: Path) -> str:
     return f"{folder} is not a run of 'tumorscope train': give a folder under runs/."
 
 
-def read_results(folder: Path) -> Results:
+def is_cross_validation(folder: Path) -> bool:
+    """Say whether a folder holds a cross-validation, which tests every image."""
+    return (folder / FOLDS).is_file()
+
+
+def representative_run(folder: Path) -> Path:
+    """Return a run with what all of a folder's runs share: itself, or the first fold."""
+    return folder / "fold-1" if is_cross_validation(folder) else folder
+
+
+def read_results(folder: Path, *, pooled: bool = False) -> Results:
     """Read `results.json`.
+
+    Args:
+        folder: of a finished run.
+        pooled: whether that of a cross-validation will do too.
 
     Raises:
         UsageError: there is none, it is damaged, or another version wrote it.
     """
     path = folder / RESULTS
-    if not path.exists() and not is_run(folder):
+    if not is_run(folder) and not (path.exists() and (pooled or not is_cross_validation(folder))):
         raise UsageError(_not_a_run(folder))
     try:
         content = path.read_bytes()

@@ -15,13 +15,12 @@ from tumorscope.report.figures import grid
 from tumorscope.report.style import write_figure
 from tumorscope.report.tiles import Tile
 from tumorscope.runs.folder import (
-    FOLDS,
     PREDICTIONS,
     read_environment,
     read_probabilities,
     read_results,
+    representative_run,
 )
-from tumorscope.schema.summaries import FoldSummary
 from tumorscope.support.files import read_csv, write_csv
 from tumorscope.support.progress import Progress
 
@@ -49,11 +48,6 @@ class LabelIssue:
     disputed: bool
 
 
-def is_cross_validation(folder: Path) -> bool:
-    """Say whether a folder holds a cross-validation, which judges every image."""
-    return (folder / FOLDS).is_file()
-
-
 def rank_labels(folder: Path) -> tuple[LabelIssue, ...]:
     """Return the test images of a run or of a cross-validation, most doubtful label first.
 
@@ -61,7 +55,7 @@ def rank_labels(folder: Path) -> tuple[LabelIssue, ...]:
         UsageError: the folder holds neither.
         DataError: a class has no image among them.
     """
-    names = _classes(folder)
+    names = read_results(folder, pooled=True).classes
     answers, probabilities = read_csv(folder / PREDICTIONS), read_probabilities(folder, names)
     labels = np.array([names.index(row["truth"]) for row in answers], np.intp)
     if len(np.unique(labels)) < len(names):
@@ -97,16 +91,9 @@ def write_review(folder: Path, rows: Sequence[LabelIssue], progress: Progress) -
     return table, sheet
 
 
-def _classes(folder: Path) -> tuple[str, ...]:
-    if is_cross_validation(folder):
-        return FoldSummary.model_validate_json((folder / FOLDS).read_bytes()).classes
-    return read_results(folder).classes
-
-
 def _open_data(folder: Path, progress: Progress) -> Store:
     """Open the data that a run was made from."""
-    run = folder / "fold-1" if is_cross_validation(folder) else folder
-    data = Path(read_environment(run)["data"]["path"])
+    data = Path(read_environment(representative_run(folder))["data"]["path"])
     if not data.exists():
         raise UsageError(f"The data of {folder} is not at {data} any more: restore it.")
     return open_store(read_manifest(data), MIDDLE, progress=progress)
@@ -114,9 +101,9 @@ def _open_data(folder: Path, progress: Progress) -> Store:
 
 def _tiles(store: Store, rows: Sequence[LabelIssue]) -> list[Tile]:
     number = {row.image: n for n, row in enumerate(store.manifest.rows)}
-    shown = [row for row in rows if row.image in number][:SHOWN]
-    pixels = store.pixels([number[row.image] for row in shown])
+    shown = [(rank, row) for rank, row in enumerate(rows, 1) if row.image in number][:SHOWN]
+    pixels = store.pixels([number[row.image] for _, row in shown])
     return [
-        Tile(image, row.image, row.label, row.suggested)
-        for image, row in zip(pixels, shown, strict=True)
+        Tile(image, row.image, row.label, row.suggested, caption=f"{rank}. {Path(row.image).name}")
+        for image, (rank, row) in zip(pixels, shown, strict=True)
     ]
