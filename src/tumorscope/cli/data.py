@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tumorscope.cli.app import app
-from tumorscope.cli.options import AsJson, Data, Debug, KeepTest, Quietly
+from tumorscope.cli.options import AsJson, Data, Debug, KeepTest, OpenPage, Quietly
 from tumorscope.errors import TumorscopeError
 
 
@@ -20,13 +20,14 @@ def audit(
     fail_on: Annotated[
         str | None, typer.Option(help="Exit with 1 on a finding this severe: warning or error.")
     ] = None,
+    open_page: OpenPage = False,
     quiet: Quietly = False,
     as_json: AsJson = False,
     debug: Debug = False,  # noqa: ARG001 (its callback does the work)
 ) -> None:
     """Look for leaks, copies, wrong labels and shortcuts before anything is trained."""
     import tumorscope  # noqa: PLC0415
-    from tumorscope.support.terminal import show, terminal_progress  # noqa: PLC0415
+    from tumorscope.support.terminal import open_report, show, terminal_progress  # noqa: PLC0415
 
     if fail_on not in (None, "warning", "error"):
         raise TumorscopeError(f"--fail-on {fail_on}: choose warning or error.")
@@ -38,6 +39,7 @@ def audit(
             word = finding.severity if finding.status == "found" else finding.status
             show(f"{finding.code} {word}: {finding.title}\n    {finding.sentence}")
         show(f"\n{made.numbers.verdict}\nReport:  {made.folder / 'audit.html'}")
+    open_report(made.folder / "audit.html", wanted=open_page)
     levels = {"warning": ("warning", "error"), "error": ("error",)}
     if fail_on and made.numbers.worst() in levels[fail_on]:
         raise typer.Exit(1)

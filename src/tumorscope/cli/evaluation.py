@@ -1,4 +1,4 @@
-"""Verbs that judge models: evaluate, review, compare."""
+"""Verbs that judge models and list them: evaluate, review, compare, runs."""
 
 import json
 from dataclasses import asdict
@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tumorscope.cli.app import app
-from tumorscope.cli.options import AsJson, Debug, Quietly, pairs
+from tumorscope.cli.options import AsJson, Debug, OpenPage, Quietly, pairs
 
 if TYPE_CHECKING:
     from tumorscope.schema.comparison import RunPair
+    from tumorscope.schema.scores import Score
 
 REVIEWED = 20  # rows that are shown
 
@@ -45,6 +46,7 @@ def evaluate(
         list[str] | None,
         typer.Option(metavar="FORMAT", help="Also write every figure as svg or pdf; repeatable."),
     ] = None,
+    open_page: OpenPage = False,
     quiet: Quietly = False,
     as_json: AsJson = False,
     debug: Debug = False,  # noqa: ARG001 (its callback does the work)
@@ -52,7 +54,7 @@ def evaluate(
     """Score a run again from its bundle, on its test part or on other data."""
     import tumorscope  # noqa: PLC0415
     from tumorscope.cli.show import show_results  # noqa: PLC0415
-    from tumorscope.support.terminal import show, terminal_progress  # noqa: PLC0415
+    from tumorscope.support.terminal import open_report, show, terminal_progress  # noqa: PLC0415
 
     results = tumorscope.evaluate(
         run=run,
@@ -64,16 +66,17 @@ def evaluate(
         figures=figures or (),
         progress=terminal_progress(quiet=quiet),
     )
-    if as_json:
-        show(results.model_dump_json(indent=2))
-        return
-    show_results(results)
     folder = Path(run)
     if results.split.method == "external" and data is not None:
         from tumorscope.runs.external import external_folder  # noqa: PLC0415
 
         folder = external_folder(folder, Path(data))
-    show(f"\nReport:  {folder / 'report.html'}")
+    if as_json:
+        show(results.model_dump_json(indent=2))
+    else:
+        show_results(results)
+        show(f"\nReport:  {folder / 'report.html'}")
+    open_report(folder / "report.html", wanted=open_page)
 
 
 def _several(given: list[tuple[str, str]]) -> dict[str, list[str]]:
@@ -170,3 +173,42 @@ def _pair_sentence(pair: "RunPair") -> str:
     ends = f" ({pair.low:+.1%} to {pair.high:+.1%})" if pair.low is not None else ""
     chance = "p < 0.001" if pair.p_value < 0.001 else f"p = {pair.p_value:.3f}"
     return f"{pair.gain:+.1%}{ends} accuracy on {pair.images} images, McNemar {chance}.{aside}"
+
+
+@app.command()
+def runs(
+    folder: Annotated[str, typer.Argument(help="The folder that holds the runs.")] = "runs",
+    as_json: AsJson = False,
+    debug: Debug = False,  # noqa: ARG001 (its callback does the work)
+) -> None:
+    """List what was trained: data, recipe, accuracy with its interval, date."""
+    import tumorscope  # noqa: PLC0415
+    from tumorscope.schema.wording import compact  # noqa: PLC0415
+    from tumorscope.support.terminal import show, show_table  # noqa: PLC0415
+
+    listed = tumorscope.list_runs(folder)
+    if as_json:
+        values = [
+            asdict(run) | {"folder": str(run.folder), "accuracy": _as_dict(run.accuracy)}
+            for run in listed
+        ]
+        show(json.dumps(values, indent=2))
+        return
+    if not listed:
+        show(f"{folder} holds no run yet: 'tumorscope train DATA' makes one.")
+        return
+    rows = [
+        (
+            run.folder.name,
+            run.recipe,
+            run.kind,
+            compact(run.accuracy) if run.accuracy else run.state,
+            run.started[:10],
+        )
+        for run in listed
+    ]
+    show_table(("run", "recipe", "kind", "accuracy", "started"), rows)
+
+
+def _as_dict(score: "Score | None") -> dict[str, object] | None:
+    return None if score is None else score.model_dump()

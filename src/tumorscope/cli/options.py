@@ -11,6 +11,7 @@ from tumorscope.errors import UsageError
 Data = Annotated[str, typer.Argument(help="A folder of images, or a manifest CSV.")]
 Quietly = Annotated[bool, typer.Option("--quiet", "-q", help="Report no progress.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
+OpenPage = Annotated[bool, typer.Option("--open", help="Open the report in a browser.")]
 KeepTest = Annotated[
     bool, typer.Option("--keep-test", help="Keep the published test part, without its leaks.")
 ]

@@ -97,7 +97,8 @@ def show_folds(folds: "Folds") -> None:
             for n, s in summary.folds.items()
         ],
     )
-    show(f"\nRuns:    {folds.folder}")
+    show(f"\nReport:  {folds.folder / 'report.html'}")
+    show(f"Runs:    {folds.folder}")
     show(f"Labels:  tumorscope review {folds.folder}")
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from tumorscope.cli.app import app
-from tumorscope.cli.options import AsJson, Data, Debug, KeepTest, Quietly
+from tumorscope.cli.options import AsJson, Data, Debug, KeepTest, OpenPage, Quietly
 from tumorscope.errors import UsageError
 from tumorscope.runs.options import TrainOptions
 
@@ -19,19 +19,21 @@ def demo(
     out: Annotated[
         str | None, typer.Option(help="Where to work.", show_default="runs/demo-<n>")
     ] = None,
+    open_page: OpenPage = False,
     quiet: Quietly = False,
     debug: Debug = False,  # noqa: ARG001 (its callback does the work)
 ) -> None:
     """Draw synthetic slices, train on them and write a report (under two minutes)."""
     import tumorscope  # noqa: PLC0415
     from tumorscope.cli.show import show_run  # noqa: PLC0415
-    from tumorscope.support.terminal import show, terminal_progress  # noqa: PLC0415
+    from tumorscope.support.terminal import open_report, show, terminal_progress  # noqa: PLC0415
 
     run = tumorscope.demo(out=out, progress=terminal_progress(quiet=quiet))
     show_run(run)
     show()
     show("These are synthetic slices: the score says nothing about real ones.")
     show("On your own data:  tumorscope train FOLDER")
+    open_report(run.folder / "report.html", wanted=open_page)
 
 
 @app.command()
@@ -57,7 +59,9 @@ def train(
         bool, typer.Option("--published-split", help="Use the published split, leaks included.")
     ] = False,
     test_fold: Annotated[int | None, typer.Option(help="The fold to test on.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = TrainOptions.device,
+    device: Annotated[
+        str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")
+    ] = TrainOptions.device,
     devices: Annotated[
         int, typer.Option(min=1, help="Processes on each machine.")
     ] = TrainOptions.devices,
@@ -84,6 +88,7 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue a run that was stopped.")
     ] = False,
+    open_page: OpenPage = False,
     quiet: Quietly = False,
     as_json: AsJson = False,
     debug: Debug = False,  # noqa: ARG001 (its callback does the work)
@@ -91,7 +96,7 @@ def train(
     """Train a classifier and go all the way to its report."""
     import tumorscope  # noqa: PLC0415
     from tumorscope.cli.show import show_folds, show_run, show_series  # noqa: PLC0415
-    from tumorscope.support.terminal import show, terminal_progress  # noqa: PLC0415
+    from tumorscope.support.terminal import open_report, show, terminal_progress  # noqa: PLC0415
 
     overrides = [*(settings or []), *([] if seed is None else [f"seed={seed}"])]
     _refuse_mistakes(Path(data), recipe, overrides)
@@ -126,6 +131,7 @@ def train(
     if folds is not None:
         made = tumorscope.train_folds(folds=folds, **options)
         show(made.summary.model_dump_json(indent=2)) if as_json else show_folds(made)
+        open_report(made.folder / "report.html", wanted=open_page)
         return
     run = tumorscope.train(**options)
     if not leads:
@@ -134,6 +140,7 @@ def train(
         show(run.results.model_dump_json(indent=2))
     else:
         show_run(run)
+    open_report(run.folder / "report.html", wanted=open_page)
 
 
 def _refuse_mistakes(data: Path, recipe: str, overrides: list[str]) -> None:

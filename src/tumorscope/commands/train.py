@@ -43,7 +43,7 @@ def train(
         keep_test: honour the published test part and take out of training what leaks into it.
         published_split: use the published split as it is; the results then count its leaks.
         test_fold: test on this fold of the partition or of the manifest.
-        device: `auto`, `cpu`, `cuda` or `mps`.
+        device: `auto`, `cpu`, `mps`, `cuda`, or a GPU by its number, such as `cuda:1`.
         devices: how many processes train together on each machine, started by `torchrun`; they
             share each batch.
         nodes: how many machines; they must share the data's and the run's folders.

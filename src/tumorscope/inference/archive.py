@@ -8,6 +8,7 @@ other parts. The parts are joined at the end, in order.
 import csv
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -125,7 +126,7 @@ def run_here(
     predictor = Predictor.load(bundle, runtime=runtime, threads=1)
     for part in parts:
         if not part.path.is_file():
-            answer_part(part, predictor, workers)
+            answer_part(part, predictor, workers or os.cpu_count())
         yield part
 
 

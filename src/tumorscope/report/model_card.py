@@ -66,7 +66,7 @@ def usage(card: Card) -> str:
     return "\n".join(
         [
             "## How to use it\n",
-            "```\npip install tumorscope\ntumorscope predict bundle.zip slice.png\n```\n",
+            "With tumorscope installed:\n\n```\ntumorscope predict bundle.zip slice.png\n```\n",
             "Elsewhere, `model.onnx` (or `model.xml` and `model.bin`) is the whole model:\n",
             "| name | type | meaning |",
             "| --- | --- | --- |",

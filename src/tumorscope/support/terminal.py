@@ -5,26 +5,26 @@ Progress and notes go to standard error, answers to standard output, so that a p
 
 import sys
 import time
+import webbrowser
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     ProgressColumn,
     SpinnerColumn,
     TaskID,
     TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 from rich.progress import Progress as RichProgress
 from rich.progress import Task as RichTask
 from rich.table import Table
 from rich.text import Text
 
+from tumorscope.support.pace import Pace, duration
 from tumorscope.support.progress import Progress, Quiet, Task
 
 WIDTH = 80
@@ -42,30 +42,40 @@ def notebook_progress() -> Progress:
     return Bars() if find_spec("ipywidgets") is not None else Lines()
 
 
-class Rate(ProgressColumn):
-    """Units a second."""
+class PaceColumn(ProgressColumn):
+    """Units a second and the time left."""
 
     def render(self, task: RichTask) -> Text:
-        """Return the rate, blank until it is known."""
-        unit = task.fields.get("unit", "images")
-        return Text(f"{task.speed:.0f} {unit}/s" if task.speed else "", style="dim")
+        """Return both, blank until they are known."""
+        return Text(_pace(task.fields["pace"], task.fields["unit"]), style="dim")
+
+
+def _pace(pace: Pace, unit: str) -> str:
+    """Return the rate and the time left in words, as far as they are known."""
+    words = []
+    if pace.rate is not None:
+        words.append(f"{pace.rate:.0f} {unit}/s")
+    if pace.remaining is not None:
+        words.append(f"{duration(pace.remaining)} left")
+    return ", ".join(words)
 
 
 class BarTask:
     """A task that moves a bar."""
 
-    def __init__(self, progress: RichProgress, task: TaskID, title: str) -> None:
+    def __init__(self, progress: RichProgress, task: TaskID, pace: Pace) -> None:
         self._progress = progress
         self._task = task
-        self._title = title
+        self._pace = pace
 
     def advance(self, amount: int) -> None:
         """Move the bar."""
+        self._pace.advance(amount)
         self._progress.advance(self._task, amount)
 
     def note(self, text: str) -> None:
         """Print a line above the bar."""
-        self._progress.console.print(text, highlight=False)
+        self._progress.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 class Bars:
@@ -85,37 +95,30 @@ class Bars:
             SpinnerColumn(),
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            Rate(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            TextColumn("{task.completed}" if total is None else "{task.completed}/{task.total}"),
+            PaceColumn(),
             console=self._console,
             transient=True,
         ) as progress:
-            yield BarTask(progress, progress.add_task(title, total=total, unit=unit), title)
+            pace = Pace(total)
+            task = progress.add_task(title, total=total, unit=unit, pace=pace)
+            yield BarTask(progress, task, pace)
 
 
 class LineTask:
     """A task that prints its notes with the rate and the time left."""
 
     def __init__(self, total: int | None, unit: str) -> None:
-        self.done = 0
-        self._total = total
+        self.pace = Pace(total)
         self._unit = unit
-        self._start = time.monotonic()
 
     def advance(self, amount: int) -> None:
         """Count."""
-        self.done += amount
+        self.pace.advance(amount)
 
     def note(self, text: str) -> None:
         """Print a line."""
-        rate = self.done / max(time.monotonic() - self._start, 1e-9)
-        left = ""
-        if self._total is not None:
-            left = f", {_duration((self._total - self.done) / rate if rate else 0)} left"
-        _print(f"{text}; {rate:.0f} {self._unit}/s{left}")
+        _print("; ".join(filter(None, (text, _pace(self.pace, self._unit)))))
 
 
 class Lines:
@@ -131,21 +134,14 @@ class Lines:
         start = time.monotonic()
         task = LineTask(total, unit)
         yield task
-        if task.done:
+        if task.pace.done:
             seconds = time.monotonic() - start
-            _print(f"{title}: {task.done} {unit} in {_duration(seconds)}")
+            _print(f"{title}: {task.pace.done} {unit} in {duration(seconds)}")
 
 
 def _print(line: str) -> None:
     sys.stderr.write(line + "\n")
     sys.stderr.flush()
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -155,11 +151,22 @@ def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
             sys.stdout.write("\t".join(row) + "\n")
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for number, name in enumerate(header):
-        table.add_column(name, justify="left" if number == 0 else "right", overflow="fold")
+    for name, *cells in zip(header, *rows, strict=True):
+        table.add_column(name, justify="right" if _all_numbers(cells) else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     Console(width=min(WIDTH, Console().width)).print(table)
+
+
+def _all_numbers(cells: Sequence[str]) -> bool:
+    """Say whether a column holds numbers, or words for a number that is missing."""
+    return all(cell[:1] in "0123456789+-–" or cell == "n/a" for cell in cells)
+
+
+def open_report(page: Path, *, wanted: bool) -> None:
+    """Open a page in the user's browser, if that is wanted and there is one."""
+    if wanted and not webbrowser.open(page.resolve().as_uri()):
+        _print(f"No browser was found here: open {page} yourself.")
 
 
 def show(line: str = "") -> None:

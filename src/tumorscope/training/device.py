@@ -9,11 +9,14 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 def resolve_device(device: str) -> str:
-    """Return the device that will be used: `cpu`, `cuda` or `mps`.
+    """Return the kind of device that will be used: `cpu`, `cuda` or `mps`.
+
+    `cuda:1` makes the second GPU the current one, which is then meant by `cuda`.
 
     Raises:
         UsageError: the device is not available here.
     """
+    device, colon, number = device.partition(":")
     here = {
         "cpu": True,
         "cuda": torch.cuda.is_available(),
@@ -21,11 +24,19 @@ def resolve_device(device: str) -> str:
     }
     if device == "auto":
         return next(name for name in ("cuda", "mps", "cpu") if here[name])
-    if device not in here:
-        raise UsageError(f"There is no device '{device}': choose from {', '.join(DEVICES)}.")
+    if device not in here or (colon and (device != "cuda" or not number.isdecimal())):
+        raise UsageError(
+            f"There is no device '{device}{colon}{number}': choose from {', '.join(DEVICES)}, or a "
+            "GPU by its number, such as cuda:1."
+        )
     if not here[device]:
         names = ", ".join(name for name, there in here.items() if there)
         raise UsageError(f"PyTorch finds no {device} device here, only {names}: use --device auto.")
+    if colon:
+        count = torch.cuda.device_count()
+        if int(number) >= count:
+            raise UsageError(f"There is no GPU {number} here: they are numbered 0 to {count - 1}.")
+        torch.cuda.set_device(int(number))
     return device
 
 

@@ -16,7 +16,6 @@ from tumorscope.errors import Interrupted, OutOfMemory
 from tumorscope.model import Classifier
 from tumorscope.records import Partition
 from tumorscope.schema.recipe import Recipe
-from tumorscope.support.progress import Task
 from tumorscope.training import processes
 from tumorscope.training.checkpoints import (
     CheckpointWriter,
@@ -79,15 +78,14 @@ def fit(
     labels = store.manifest.class_numbers()
     batches = StoreBatches(store, labels, resident_pixels(store, context.device))
     plan = _plan(store, partition, recipe)
-    remaining = (recipe.epochs - len(history)) * len(partition.where("train"))  # images
-    with _quiet(), context.progress.task("training", remaining) as task:
+    with _quiet():
         for number, stage in enumerate(recipe.stages):
             losses = stage_losses(history, number)
             if len(losses) >= stage.epochs or has_stalled(stage, losses):
                 continue
             start = StageStart(number, history)
             data = Slices(batches, partition, recipe, start.first_epoch)
-            history = _run_stage(model, start, data, plan, context, task)
+            history = _run_stage(model, start, data, plan, context)
     load_best(model, context.folder)
     kept = int(best_epoch(history, recipe.keep)["epoch"])
     return TrainedModel(model.cpu().eval(), history, kept)
@@ -109,7 +107,6 @@ def _run_stage(
     data: Slices,
     plan: Plan,
     context: TrainingContext,
-    task: Task,
 ) -> list[Epoch]:
     """Run one stage, or what is left of it, and return every epoch's scores so far."""
     recipe, stage = data.recipe, data.recipe.stages[start.number]
@@ -118,7 +115,17 @@ def _run_stage(
     elif start.number > 0:
         load_best(model, context.folder)  # a stage begins where the one before was best
     model.set_trainable(stage.train)
-    with front_outputs(model, data, stage, context) as outputs:
+    title = "training"
+    if len(recipe.stages) > 1:
+        title = f"stage {start.number + 1} of {len(recipe.stages)}"
+        context.progress.say(f"{title.capitalize()}: {', '.join(stage.train)} learns.")
+    # Stages differ in speed, so that each has a task of its own, which begins when it learns.
+    with (
+        front_outputs(model, data, stage, context) as outputs,
+        context.progress.task(
+            title, (stage.epochs - len(start.losses)) * len(data.training)
+        ) as task,
+    ):
         steps = Classification(model, recipe, start, plan, data.steps, outputs)
         trainer = _trainer(
             recipe,
@@ -126,7 +133,7 @@ def _run_stage(
             context,
             [
                 CheckpointWriter(context.folder, recipe.keep),
-                ProgressReporter(task, recipe.keep, recipe.epochs, len(start.history)),
+                ProgressReporter(context.progress, task, recipe, len(start.history)),
             ],
         )
         checkpoint = last_checkpoint(context.folder) if start.losses else None
@@ -141,7 +148,7 @@ def _trainer(
     return lightning.Trainer(
         max_epochs=epochs,
         accelerator="gpu" if context.device == "cuda" else context.device,
-        devices=processes.local_count(),
+        devices=_devices(context.device),
         num_nodes=processes.count() // processes.local_count(),
         strategy="ddp" if processes.count() > 1 else "auto",
         sync_batchnorm=context.device == "cuda" and processes.count() > 1,
@@ -154,6 +161,13 @@ def _trainer(
         reload_dataloaders_every_n_epochs=1,
         deterministic="warn",  # an operation without such an implementation runs all the same
     )
+
+
+def _devices(device: str) -> int | list[int]:
+    """Return what each machine trains on, as Lightning takes it: a count, or the chosen GPU."""
+    if device == "cuda" and processes.count() == 1:
+        return [torch.cuda.current_device()]
+    return processes.local_count()
 
 
 @contextmanager

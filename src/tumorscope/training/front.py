@@ -15,6 +15,7 @@ from torch import Tensor
 from tumorscope.model import Classifier, Halves, split_trunk
 from tumorscope.model.augmentation import augment, draw_uniforms
 from tumorscope.schema.recipe import Stage
+from tumorscope.support.pace import size
 from tumorscope.training import processes
 from tumorscope.training.context import TrainingContext
 from tumorscope.training.data import Slices
@@ -23,7 +24,7 @@ from tumorscope.training.runtime import fastest_front
 DTYPES = {"half": np.float16, "single": np.float32}
 BATCH = 32
 GIGABYTE = 1e9
-RESERVE = 0.5  # gigabytes that are left free on the disk
+RESERVE = 5e8  # bytes that are left free on the disk
 
 
 class FrontOutputs:
@@ -92,17 +93,18 @@ def _compute(
     with torch.inference_mode():
         shape = halves.front(torch.zeros(1, 1, side, side, device=device)).shape[1:]
     dtype = DTYPES[recipe.cache_precision]
-    size = len(wanted) * shape.numel() * np.dtype(dtype).itemsize / GIGABYTE
+    taken = len(wanted) * shape.numel() * np.dtype(dtype).itemsize
     folder.mkdir(parents=True, exist_ok=True)
-    free = processes.from_leader(shutil.disk_usage(folder).free / GIGABYTE - RESERVE)
-    if size > min(recipe.cache_limit, free):
-        limit = "cache_limit" if recipe.cache_limit < free else "free space on the disk"
+    free = processes.from_leader(shutil.disk_usage(folder).free - RESERVE)
+    allowed = recipe.cache_limit * GIGABYTE
+    if taken > min(allowed, free):
+        limit = "cache_limit" if allowed < free else "free space on the disk"
         progress.say(
-            f"The outputs of the frozen layers would take {size:.1f} GB, over the "
-            f"{min(recipe.cache_limit, free):.1f} GB of {limit}: they are computed every epoch."
+            f"The outputs of the frozen layers would take {size(taken)}, over the "
+            f"{size(min(allowed, free))} of {limit}: they are computed every epoch."
         )
         return None
-    progress.say(f"The outputs of the frozen layers take {size:.2f} GB of disk for this stage.")
+    progress.say(f"The outputs of the frozen layers take {size(taken)} of disk for this stage.")
     paths = [folder / f"outputs-{number}.npy" for number in range(processes.count())]
     own = processes.rank()
     try:

@@ -5,29 +5,30 @@ from typing import Any
 import lightning.pytorch as lightning
 from lightning.pytorch.callbacks import ProgressBar
 
-from tumorscope.support.progress import Task
+from tumorscope.schema.recipe import Recipe
+from tumorscope.support.progress import Progress, Task
 from tumorscope.training import processes
 from tumorscope.training.data import Batch
-from tumorscope.training.history import Keep, best_epoch
+from tumorscope.training.history import best_epoch
 from tumorscope.training.steps import Classification
 
 
 class ProgressReporter(ProgressBar):
     """Reports each batch and each epoch to a task, in place of Lightning's own bar."""
 
-    def __init__(self, task: Task, keep: Keep, epochs: int, done: int) -> None:
+    def __init__(self, progress: Progress, task: Task, recipe: Recipe, done: int) -> None:
         """Take over from the epochs that are done.
 
         Args:
-            task: where to report.
-            keep: which epoch is kept.
-            epochs: of all stages.
+            progress: where to say what has no pace.
+            task: where to report batches and epochs.
+            recipe: which says how many epochs there are and which is kept.
             done: epochs that were reported before.
         """
         super().__init__()
+        self._progress = progress
         self._task = task
-        self._keep = keep
-        self._epochs = epochs
+        self._recipe = recipe
         self._reported = done
 
     def disable(self) -> None:
@@ -62,14 +63,14 @@ class ProgressReporter(ProgressBar):
         assert isinstance(pl_module, Classification)
         self._report(pl_module)
         if pl_module.has_stalled:
-            self._task.note("ended early: the validation loss has stalled")
+            self._progress.say("The stage ended early: the validation loss has stalled.")
 
     def _report(self, steps: Classification) -> None:
         for number in range(self._reported, len(steps.history)):
             epoch = steps.history[number]
-            kept = best_epoch(steps.history[: number + 1], self._keep) is epoch
+            kept = best_epoch(steps.history[: number + 1], self._recipe.keep) is epoch
             self._task.note(
-                f"epoch {epoch['epoch']}/{self._epochs}: loss {epoch['train_loss']:.3f}, "
+                f"epoch {epoch['epoch']}/{self._recipe.epochs}: loss {epoch['train_loss']:.3f}, "
                 f"validation loss {epoch['validation_loss']:.3f}, "
                 f"accuracy {epoch['validation_accuracy']:.1%}{' (kept so far)' if kept else ''}"
             )
