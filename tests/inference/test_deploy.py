@@ -7,13 +7,14 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import tumorscope
-from tumorscope.data.read import read_image
+from tumorscope.data.read import picture_levels, read_image
 from tumorscope.inference.bundle import GRAPH, zip_bundle
 from tumorscope.inference.predict import Predictor
 
@@ -65,6 +66,37 @@ def test_python_pages(page: str, place: Path) -> None:
     answer = Predictor.load(place / "bundle")(place / "slice.png")
     best = max(answer.probabilities, key=lambda name: answer.probabilities[name])
     assert best in output
+
+
+def odd_files(folder: Path) -> list[Path]:
+    """Write files of kinds that decoders treat differently: one each."""
+    generator = np.random.default_rng(0)
+    deep = generator.integers(0, 4000, (40, 30)).astype(np.uint16)
+    colour = generator.integers(0, 256, (40, 30, 4), np.uint8)
+    turned = Image.Exif()
+    turned[0x0112] = 6  # a quarter
+    Image.fromarray(deep).save(folder / "deep.png")
+    Image.fromarray(deep.astype(np.float32) - 900).save(folder / "floats.tiff")
+    Image.fromarray(colour).save(folder / "transparent.png")
+    Image.fromarray(colour[..., :3]).save(folder / "turned.jpg", exif=turned)
+    Image.fromarray(colour[..., 0]).save(folder / "grey.png")
+    Image.fromarray(colour[..., :3]).quantize(16).save(folder / "palette.png", transparency=3)
+    return sorted(folder.iterdir())
+
+
+@pytest.mark.parametrize("page", ["onnx-runtime.md", "openvino.md"])
+def test_pages_read_files_as_the_package_does(page: str, tmp_path: Path) -> None:
+    """To the bit, whatever EXIF, depth and transparency a file has; Pillow's images too."""
+    head = snippet(page, "python").split("card = ")[0]
+    space: dict[str, Any] = {}
+    exec("\n".join(line for line in head.splitlines() if "runtime" not in line), space)  # noqa: S102
+    for path in odd_files(tmp_path):
+        expected = read_image(path).pixels.astype(np.float32)
+        np.testing.assert_array_equal(space["read_slice"](path), expected, err_msg=path.name)
+        with Image.open(path) as picture:
+            np.testing.assert_array_equal(picture_levels(picture), read_image(path).pixels)
+    assert read_image(tmp_path / "turned.jpg").pixels.shape == (30, 40)
+    assert read_image(tmp_path / "deep.png").pixels.max() == pytest.approx(255)
 
 
 @pytest.mark.parametrize("page", ["command-line.md", "ray.md"])

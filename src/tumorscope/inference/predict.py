@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from threadpoolctl import threadpool_limits
 
-from tumorscope.data.read import grey_levels, read_image
+from tumorscope.data.read import picture_levels, read_image
 from tumorscope.data.resize import resize
 from tumorscope.errors import UnreadableImage
 from tumorscope.inference.bundle import NETWORK, Bundle, Runtime, open_bundle
@@ -26,6 +26,7 @@ from tumorscope.schema.card import Card
 
 READ_BATCH = 16  # images that a worker reads before it answers them
 INFERENCE_BATCH = 4  # images a runtime is given: the layers of more do not fit a core's cache
+ROUNDING = 0.01  # grey levels by which a scaled slice may pass 255
 QUEUED_PER_WORKER = 2  # batches a worker may be ahead of whoever takes the answers
 
 Picture = str | Path | Image.Image | NDArray[np.uint8] | NDArray[np.float32]
@@ -239,13 +240,13 @@ def _pixels(picture: Picture) -> Pixels:
     if isinstance(picture, str | Path):
         return read_image(Path(picture)).pixels
     if isinstance(picture, Image.Image):
-        return grey_levels(picture)
+        return picture_levels(picture)
     if picture.ndim != 2 or picture.size == 0 or picture.dtype not in (np.uint8, np.float32):
         raise UnreadableImage(
             f"array of shape {picture.shape} and type {picture.dtype}: "
             "a slice is uint8 or float32 of shape (height, width)"
         )
-    if not (picture.min() >= 0 and picture.max() <= 255):  # so that NaN is refused
+    if not (picture.min() >= 0 and picture.max() <= 255 + ROUNDING):  # so that NaN is refused
         raise UnreadableImage(
             f"array with values from {picture.min():g} to {picture.max():g}: grey levels lie in "
             "[0, 255]"

@@ -27,6 +27,7 @@ from tumorscope.training.checkpoints import (
 from tumorscope.training.context import TrainingContext
 from tumorscope.training.data import Slices, StoreBatches, resident_pixels
 from tumorscope.training.device import settle_precision
+from tumorscope.training.estimate import foretell
 from tumorscope.training.front import front_outputs
 from tumorscope.training.history import Epoch, best_epoch, stage_losses, write_history
 from tumorscope.training.memory import keep_freed_memory
@@ -78,6 +79,9 @@ def fit(
     labels = store.manifest.class_numbers()
     batches = StoreBatches(store, labels, resident_pixels(store, context.device))
     plan = _plan(store, partition, recipe)
+    if not history and processes.leads():
+        images = len(partition.where("train"))
+        context.progress.say(foretell(model, recipe, images, context.device))
     with _quiet():
         for number, stage in enumerate(recipe.stages):
             losses = stage_losses(history, number)

@@ -127,6 +127,11 @@ def _reason(error: BaseException) -> str:
     return f"damaged file ({text or type(error).__name__})"
 
 
+def picture_levels(image: Image.Image) -> Pixels:
+    """Return the grey levels of a Pillow image as those of its file are read."""
+    return grey_levels(ImageOps.exif_transpose(image))
+
+
 def grey_levels(image: Image.Image) -> Pixels:
     """Return the grey levels of a Pillow image in any mode, as `decode_image` describes them."""
     if image.mode.startswith("I") or image.mode == "F":
