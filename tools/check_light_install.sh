@@ -25,5 +25,5 @@ venv/bin/python -c 'import importlib.util as u, sys; sys.exit(any(map(u.find_spe
 answer=$(venv/bin/tumorscope predict run data/images/synthetic-glioma-0-00.png --format jsonl)
 grep --quiet '"probabilities": {"glioma": 0' <<<"$answer"  # no pipe: grep -q would close it early
 if message=$(venv/bin/tumorscope train data 2>&1); then echo "training without PyTorch?"; exit 1; fi
-grep --quiet "pip install 'tumorscope\[train\]'" <<<"$message"
+grep --quiet "pip install '.\[train\]'" <<<"$message"
 echo "light install: predicts without PyTorch; $message"

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from PIL import Image
 import tumorscope
 from tests.conftest import TINY, Command
 from tumorscope.data.phantom import write_phantoms
-from tumorscope.errors import DataError, UsageError
+from tumorscope.errors import DataError, Interrupted, UsageError
 from tumorscope.support.files import read_csv, write_csv
 
 WRONG = 2  # patients of meningioma that are filed as no tumour
@@ -94,6 +95,24 @@ def test_results_of_a_fold_break_down_by_the_manifest(folds: tumorscope.Folds) -
     """A column called plane is looked at without being asked for."""
     planes = [g.value for g in folds.runs[0].results.subgroups if g.column == "plane"]
     assert planes == ["axial", "coronal", "sagittal"]
+
+
+def test_ctrl_c_names_the_folder_of_all_folds(
+    phantoms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while a model is exported, after training; then every finished fold is kept."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tumorscope.runs.execution.export_bundle", interrupted)
+    options: dict[str, Any] = {"data": phantoms, "overrides": [*TINY, "epochs=1"]}
+    for train, out in (
+        (tumorscope.train, "one"),
+        (partial(tumorscope.train_folds, folds=2), "two"),
+    ):
+        with pytest.raises(Interrupted, match=f"--out {tmp_path / out} --resume"):
+            train(out=tmp_path / out, **options)
 
 
 def test_what_cannot_be_cross_validated_is_refused(mislabelled: Path, tmp_path: Path) -> None:

@@ -168,6 +168,19 @@ def test_the_gate_lets_slices_in_and_keeps_others_out(tmp_path: Path) -> None:
         assert "does not look like the training slices" in answer.reason
 
 
+def test_a_name_stays_on_its_line_and_steers_no_terminal(
+    command: Command, tiny_run: tumorscope.Run, images: list[str], tmp_path: Path
+) -> None:
+    """Newlines and escape sequences in file names are shown as what they are."""
+    name = tmp_path / "a\nb\x1b[31m.png"
+    name.write_bytes(Path(images[0]).read_bytes())
+    ran = command("predict", tiny_run.folder, name)
+    assert ran.returncode == 0, ran.stderr
+    assert "\x1b" not in ran.stdout
+    (line,) = [line for line in ran.stdout.splitlines() if "b" in line and ".png" in line]
+    assert line.startswith(f"{tmp_path}/a\\nb\\x1b[31m.png\t")
+
+
 def test_formats_say_the_same(command: Command, tiny_run: tumorscope.Run, mixed: Path) -> None:
     """Table, lines of JSON and CSV of the same inputs; each bad file is a row with its error."""
     lines = command("predict", tiny_run.folder, mixed, "nothing.png", "--format", "jsonl")
@@ -291,17 +304,18 @@ def _wait_for_parts(out: Path, count: int, process: "subprocess.Popen[bytes]") -
     raise AssertionError("no part was written")
 
 
+@pytest.mark.parametrize("sign", [signal.SIGKILL, signal.SIGINT])
 def test_a_killed_archive_goes_on(
-    tiny_run: tumorscope.Run, tmp_path: Path, images: list[str]
+    tiny_run: tumorscope.Run, tmp_path: Path, images: list[str], sign: signal.Signals
 ) -> None:
-    """After kill -9 the same command answers only what is missing; nothing is lost or doubled."""
+    """After kill -9 or Ctrl-C the same command answers what is missing, and nothing twice."""
     names = [images[number % len(images)] for number in range(12 * PART + 5)]
     listing, out = tmp_path / "names.txt", tmp_path / "answers.jsonl"
     listing.write_text("\n".join(names))
     first = _start(tiny_run.folder, listing, out)
     done = _wait_for_parts(out, 2, first)
-    first.send_signal(signal.SIGKILL)
-    first.wait()
+    first.send_signal(sign)
+    assert first.wait() == (130 if sign == signal.SIGINT else -sign)
     assert not out.exists()
     stamps = {path: path.stat().st_mtime_ns for path in done}
     again = _start(tiny_run.folder, listing, out)

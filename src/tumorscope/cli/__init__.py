@@ -23,7 +23,7 @@ def main() -> None:
     except TumorscopeError as error:
         _end(error, str(error), error.exit_code)
     except KeyboardInterrupt as error:
-        _end(error, "Stopped.", 130)
+        _end(error, "Stopped: the same command begins again; finished files are kept.", 130)
     except MemoryError as error:
         _end(error, "Out of memory: lower image_size or batch_size.", 2)
     except OSError as error:  # of a place that no command has explained, standard output among them

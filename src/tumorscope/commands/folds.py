@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tumorscope.errors import UsageError
 from tumorscope.runs.options import TrainOptions
 from tumorscope.support.extras import require_extra
+from tumorscope.support.interruption import resumable
 from tumorscope.support.progress import Progress
 
 if TYPE_CHECKING:
@@ -90,7 +91,11 @@ def train_folds(  # noqa: D417 (the other arguments are explained by train)
         division = fold_parts(survey, chosen, fold_of, fold)
         preparation = with_parts(options, survey, division)
         resumed = options.resume and is_run(run_folder)
-        runs.append(execute(preparation, chosen, run_folder, resume=resumed))
+        with resumable(
+            f"Stopped in fold {fold}; finished folds are kept: the same command with --out "
+            f"{folder} --resume continues from there."
+        ):
+            runs.append(execute(preparation, chosen, run_folder, resume=resumed))
         divisions.append(division)
     return Folds(folder, tuple(runs), pool_folds(folder, survey, runs, divisions))
 

@@ -9,6 +9,7 @@ from tumorscope.errors import UsageError
 from tumorscope.runs.options import TrainOptions
 from tumorscope.support.extras import require_extra
 from tumorscope.support.files import write_text
+from tumorscope.support.interruption import resumable
 from tumorscope.support.progress import Progress
 
 if TYPE_CHECKING:
@@ -86,7 +87,11 @@ def train_seeds(  # noqa: D417 (the other arguments are explained by train)
         options.reporter.say(f"seed {seed}, {len(runs) + 1} of {seeds}")
         seeded = first.model_copy(update={"seed": seed})
         resumed = options.resume and is_run(run_folder)
-        runs.append(execute(preparation, seeded, run_folder, resume=resumed))
+        with resumable(
+            f"Stopped in seed {seed}; finished seeds are kept: the same command with --out "
+            f"{folder} --resume continues from there."
+        ):
+            runs.append(execute(preparation, seeded, run_folder, resume=resumed))
     summary = summarize_seeds(numbers, [run.results for run in runs])
     write_text(folder / "seeds.json", summary.model_dump_json(indent=2) + "\n")
     return Series(folder, tuple(runs), summary)

@@ -21,6 +21,7 @@ from tumorscope.inference.predict import Predictor
 from tumorscope.records import Prediction
 from tumorscope.schema.card import Card
 from tumorscope.support.files import explained, replacing
+from tumorscope.support.interruption import resumable
 from tumorscope.support.progress import Progress
 
 PART = 500  # inputs; a kill loses at most one part a worker
@@ -100,7 +101,8 @@ def score_archive(
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
     paths, parts = [], cut(inputs, folder, digest)
-    with progress.task("answering", None) as task:
+    go_on = f"Stopped: answers so far are kept in {folder}, and the same command does the rest."
+    with resumable(go_on), progress.task("answering", None) as task:
         for part in (run or run_here)(str(bundle), parts, runtime, workers):
             paths.append(part.path)
             task.advance(len(part.inputs))

@@ -22,6 +22,7 @@ from tumorscope.runs.options import TrainOptions
 from tumorscope.runs.preparation import Preparation, prepare, resolve_recipe, run_stem
 from tumorscope.schema.recipe import Recipe, load_recipe
 from tumorscope.schema.results import Results
+from tumorscope.support.interruption import resumable
 from tumorscope.support.notebook import html_table
 from tumorscope.support.progress import Quiet
 from tumorscope.training import (
@@ -83,14 +84,17 @@ def train_run(options: TrainOptions) -> Run:
 def execute(preparation: Preparation, recipe: Recipe, folder: Path, *, resume: bool) -> Run:
     """Train on what was prepared, from a new folder or one to continue, to the report."""
     survey, partition = preparation.survey, preparation.partition
+    go_on = f"the same command with --out {folder} --resume continues from there."
     if not resume:
         recipe = begin(preparation, recipe, folder)
-        write_exploration(folder, survey.store, partition, recipe)
+        with resumable(f"Stopped before training: {go_on}"):
+            write_exploration(folder, survey.store, partition, recipe)
     trained, recipe = train_model(preparation, recipe, folder)
-    export_bundle(
-        folder / "bundle", trained.model, trained.kept_epoch, survey.store, partition, recipe
-    )
-    evaluate_run(folder, survey, partition, progress=preparation.options.reporter)
+    with resumable(f"Stopped after training: {go_on}"):
+        export_bundle(
+            folder / "bundle", trained.model, trained.kept_epoch, survey.store, partition, recipe
+        )
+        evaluate_run(folder, survey, partition, progress=preparation.options.reporter)
     processes.wait()
     return Run(folder, read_results(folder))
 

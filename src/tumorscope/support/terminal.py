@@ -75,7 +75,8 @@ class BarTask:
 
     def note(self, text: str) -> None:
         """Print a line above the bar."""
-        self._progress.console.print(text, highlight=False, markup=False, soft_wrap=True)
+        line = one_line(text)
+        self._progress.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 class Bars:
@@ -86,7 +87,7 @@ class Bars:
 
     def say(self, line: str) -> None:
         """Print one line."""
-        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+        self._console.print(one_line(line), highlight=False, markup=False, soft_wrap=True)
 
     @contextmanager
     def task(self, title: str, total: int | None, unit: str = "images") -> Iterator[Task]:
@@ -139,8 +140,17 @@ class Lines:
             _print(f"{title}: {task.pace.done} {unit} in {duration(seconds)}")
 
 
+def one_line(text: str) -> str:
+    r"""Return text with what would break a line or steer a terminal written as escapes.
+
+    >>> print(one_line("a\nb.png"))
+    a\nb.png
+    """
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 def _print(line: str) -> None:
-    sys.stderr.write(line + "\n")
+    sys.stderr.write(one_line(line) + "\n")
     sys.stderr.flush()
 
 
@@ -148,13 +158,13 @@ def show_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table on standard output: ruled on a terminal, tab-separated in a pipe."""
     if not sys.stdout.isatty():
         for row in (header, *rows):
-            sys.stdout.write("\t".join(row) + "\n")
+            sys.stdout.write("\t".join(map(one_line, row)) + "\n")
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for name, *cells in zip(header, *rows, strict=True):
         table.add_column(name, justify="right" if _all_numbers(cells) else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(one_line(cell)) for cell in row))
     Console(width=min(WIDTH, Console().width)).print(table)
 
 
