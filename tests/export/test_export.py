@@ -238,9 +238,9 @@ def test_a_missing_package_is_named(
         "tumorscope.support.extras.find_spec",
         lambda name: None if name in missing else find_spec(name),
     )
-    with pytest.raises(MissingExtra, match=r"tumorscope\[openvino\]"):
+    with pytest.raises(MissingExtra, match=r"\.\[openvino\]"):
         tumorscope.export_run(run=tiny_run.folder, to="openvino")
-    with pytest.raises(MissingExtra, match=r"tumorscope\[quantize\]"):
+    with pytest.raises(MissingExtra, match=r"\.\[quantize\]"):
         tumorscope.export_run(run=tiny_run.folder, precision="int8")
 
 

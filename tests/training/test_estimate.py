@@ -8,7 +8,7 @@ from tumorscope.training import estimate
 
 
 def test_the_network_is_left_as_it_was() -> None:
-    """Weights, statistics, gradients and randomness are those from before."""
+    """Weights, statistics, gradients, modes and randomness are those from before."""
     recipe = load_recipe("mobilenetv2-staged", ["image_size=32", "pretrained=false", "epochs=2"])
     model = build_classifier(recipe, classes=3)
     before = {name: value.clone() for name, value in model.state_dict().items()}
@@ -17,6 +17,8 @@ def test_the_network_is_left_as_it_was() -> None:
     assert torch.equal(torch.random.get_rng_state(), seed)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert all(parameter.grad is None for parameter in model.parameters())
+    model.set_trainable(["all"])
+    assert all(module.training for module in model.modules())
 
 
 def test_a_quicker_recipe_is_named_where_it_is_long() -> None:

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
 
+from tumorscope.data.read.budget import PixelBudget
 from tumorscope.errors import UnreadableImage
 from tumorscope.records import Pixels, Slice
 
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF")
 MAX_PIXELS = 40_000_000  # some 6,300 × 6,300; a larger "slice" is a decompression bomb
+BUDGET = PixelBudget(MAX_PIXELS)  # of all workers: some 16 bytes a pixel while it is decoded
 MAX_BYTES = 400_000_000  # more than MAX_PIXELS take in any format
 
 # What Pillow's decoders raise on damaged input, as seen on truncated and altered files.
@@ -83,10 +85,11 @@ def decode_image(content: bytes) -> Slice:
     try:
         with Image.open(BytesIO(content), formats=FORMATS) as image:
             _refuse_bomb(image)
-            image.load()
-            kind = (image.format or "", image.mode, _tables(image), _colour(image))
-            ImageOps.exif_transpose(image, in_place=True)
-            return Slice(grey_levels(image), *kind)
+            with BUDGET.taking(image.width * image.height):
+                image.load()
+                kind = (image.format or "", image.mode, _tables(image), _colour(image))
+                ImageOps.exif_transpose(image, in_place=True)
+                return Slice(grey_levels(image), *kind)
     except UnreadableImage:
         raise
     except UnidentifiedImageError as error:
