@@ -20,7 +20,7 @@ from tumorscope.schema.recipe import load_recipe
 from tumorscope.support.files import read_csv
 
 STAGED = (
-    *("backbone=resnet10t", "pretrained=false", "image_size=48", "batch_size=8", "epochs=3"),
+    *("backbone=test_resnet", "pretrained=false", "image_size=48", "batch_size=8", "epochs=3"),
     *("patience=null", "views=2", "weight_averaging=0.8", "keep=last", "dropout=0.2"),
     # Adam would magnify what is only rounding, wherever a gradient is next to nothing.
     *("precision=single", "optimizer=sgd", "learning_rate=0.01"),
