@@ -23,6 +23,7 @@ def test_runs_are_listed_newest_first(
     newer["started"] = "2999-01-01T00:00:00+00:00"
     (top / "stopped" / "environment.json").write_text(json.dumps(newer))
     (top / "notes").mkdir()
+    shutil.move(top / "done", top / "demo-1" / "done")
     listed = tumorscope.list_runs(top)
     assert [run.folder.name for run in listed] == ["stopped", "done", "damaged"]
     assert [run.state for run in listed] == ["unfinished", "finished", "unreadable"]

@@ -55,6 +55,8 @@ def _listed(folder: Path) -> ListedRun | None:
     first = folder if is_run(folder) else next(filter(is_run, inner), None)
     if first is None:
         return None
+    if first != folder and first.name.split("-")[0] not in ("fold", "seed"):
+        return _listed(first)  # such as the run of a demo, beside its data
     try:
         environment, recipe = read_environment(first), load_recipe(first / RECIPE).name
         started, data = str(environment["started"]), Path(environment["data"]["path"]).stem
