@@ -53,7 +53,11 @@ def test_bands_hold_their_curve_and_stay_between_0_and_1() -> None:
                 assert 0 <= low <= y <= high <= 1
         widths = [
             np.mean(
-                [top - end for end, top in zip(c.roc.low, c.roc.high, strict=True) if end and top]
+                [
+                    top - end
+                    for end, top in zip(c.roc.low, c.roc.high, strict=True)
+                    if end is not None and top is not None
+                ]
             )
             for c in (many, few)
         ]
