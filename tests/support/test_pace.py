@@ -13,7 +13,7 @@ FACTOR, SHORT = 1.5, 1.0  # seconds: nobody minds a second
 
 @pytest.mark.parametrize("recorded", RECORDED, ids=[one["title"] for one in RECORDED])
 def test_time_left_is_right_within_half(recorded: dict[str, object]) -> None:
-    """From a tenth of the work on, but for a second; recorded on a machine with nothing else to do."""
+    """From a tenth of the work on, but for a second; recorded on a machine that was else idle."""
     now, told = 0.0, 0
     total, end, moments = (recorded[name] for name in ("total", "end", "moments"))
     assert isinstance(total, int)
