@@ -74,7 +74,7 @@ def beside_peers(name: str, folder: Path, files: list[Path]) -> list[Comparison]
                 deployed.network(torch.from_numpy(batch))
 
     def ours() -> None:
-        for _ in predictor.predict(files):
+        for _ in predictor.predict(files, workers=os.cpu_count()):
             pass
 
     what = f"{name}, {len(files)} files"
@@ -99,7 +99,11 @@ def share_of_reading(name: str, predictor: Predictor, files: list[Path]) -> str:
             for _ in pool.map(read, files):
                 pass
 
-    alone, whole = seconds(reading), seconds(lambda: list(predictor.predict(files)))
+    def predicting() -> None:
+        for _ in predictor.predict(files, workers=os.cpu_count()):
+            pass
+
+    alone, whole = seconds(reading), seconds(predicting)
     return (
         f"| {name}, of that reading and resizing | {alone:.2f} s | {whole:.2f} s "
         f"| {alone / whole:.0%} of the whole | – |"
@@ -147,7 +151,8 @@ def stream(folder: Path) -> None:
     drawn = generator.integers(0, 256, (64, 256, 256), np.uint8)
     endless = (drawn[number % len(drawn)] for number in range(STREAMED))
     began = time.perf_counter()
-    for number, _ in enumerate(Predictor.load(folder, threads=1).predict(endless), 1):
+    predictor = Predictor.load(folder, threads=1)
+    for number, _ in enumerate(predictor.predict(endless, workers=os.cpu_count()), 1):
         if number in (1000, 10_000, STREAMED):
             pace = number / (time.perf_counter() - began)
             print(f"| {number:,} | {private() / 1e6:.0f} MB | {pace:.0f} |")
