@@ -201,7 +201,7 @@ def test_subgroups_tell_values_apart_and_put_the_rare_together() -> None:
     values = {c: [g.value for g in found if g.column == c] for c in columns}
     assert values["constant"] == []
     assert values["plane"] == ["axial", "coronal"]
-    assert values["age"] == ["20 to 34.75", "34.75 to 49.5", "49.5 to 64.25", "64.25 to 79"]
+    assert values["age"] == ["20 to 34", "34 to 49", "49 to 64", "64 to 79"]
     assert values["site"][-1] == "other"
     assert len(values["site"]) == 8
     for column in ("plane", "age", "site"):

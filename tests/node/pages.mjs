@@ -1,6 +1,7 @@
 // Looks at pages in a browser: node pages.mjs CHROMIUM PAGE.html ...
-// Writes a JSON list: what axe finds wrong, and how much wider than the screen each page is. Where
-// SCREENSHOTS names a folder, pictures of each page are written there.
+// Writes a JSON list: what axe finds wrong, how much wider than the screen each page is, and how
+// many of its pictures are not shown. Where SCREENSHOTS names a folder, pictures of each page are
+// written there.
 import { basename, dirname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { createRequire } from "node:module";
@@ -27,12 +28,15 @@ for (const [look, options] of Object.entries(LOOKS)) {
     const excess = await tab.evaluate(
       (width) => document.documentElement.scrollWidth - width, options.viewport.width,
     );
+    const missing = await tab.evaluate(
+      () => [...document.images].filter((image) => !image.naturalWidth).length,
+    );
     if (process.env.SCREENSHOTS) {
       const name = `${basename(dirname(resolve(page)))}-${basename(page, ".html")}-${look}.png`;
       await tab.screenshot({ path: join(process.env.SCREENSHOTS, name), fullPage: true });
     }
     const wrong = violations.map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 200)}`);
-    answers.push({ page, look, wrong, excess });
+    answers.push({ page, look, wrong, excess, missing });
     await tab.close();
   }
   await context.close();

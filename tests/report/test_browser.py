@@ -17,7 +17,7 @@ CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.whic
 def test_pages_pass_axe_and_fit_every_screen(
     tiny_run: tumorscope.Run, phantoms: Path, tmp_path: Path
 ) -> None:
-    """A report and an audit, on a wide screen, a phone and in the dark."""
+    """A report and an audit, all pictures shown, on a wide screen, a phone and in the dark."""
     if CHROMIUM is None:
         pytest.skip("no Chromium here: install it, or name it with CHROMIUM")
     if not (HERE / "node_modules" / "playwright-core").is_dir():
@@ -37,3 +37,4 @@ def test_pages_pass_axe_and_fit_every_screen(
     for answer in answers:
         assert answer["wrong"] == [], answer
         assert answer["excess"] <= 0, answer
+        assert answer["missing"] == 0, answer

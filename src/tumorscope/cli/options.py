@@ -40,6 +40,7 @@ def pairs(given: Sequence[str] | None, option: str) -> list[tuple[str, str]]:
             continue
         name, sign, value = text.partition("=")
         if not sign:
-            raise UsageError(f"{option} takes NAME=VALUE, not '{text}'.")
+            same = f"; a second one for {pairs[-1][0]} is {pairs[-1][0]}={text}" if pairs else ""
+            raise UsageError(f"{option} takes NAME=VALUE, not '{text}'{same}.")
         pairs.append((name.strip(), value.strip()))
     return pairs

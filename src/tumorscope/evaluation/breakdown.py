@@ -94,7 +94,8 @@ def _few(values: Sequence[str]) -> list[str]:
     except ValueError:
         kept = {value for value, _ in counts.most_common(MOST_VALUES - 1)}
         return [value if value in kept else OTHER for value in values]
-    ends = np.unique(np.quantile(numbers, [0, 0.25, 0.5, 0.75, 1]))
+    # Ends that occur among the values: whole numbers stay whole.
+    ends = np.unique(np.quantile(numbers, [0, 0.25, 0.5, 0.75, 1], method="inverted_cdf"))
     names = [f"{low:g} to {high:g}" for low, high in pairwise(ends)]
     return [names[n] for n in np.clip(np.searchsorted(ends, numbers) - 1, 0, len(names) - 1)]
 
