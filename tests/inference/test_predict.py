@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -230,6 +231,26 @@ def test_a_list_on_standard_input(
     run = process("predict", tiny_run.folder, "-", "--format", "jsonl", input="\n".join(images[:3]))
     assert run.returncode == 0
     assert [json.loads(line)["input"] for line in run.stdout.splitlines()] == images[:3]
+
+
+def test_all_cores_answer_unless_told_otherwise(
+    command: Command,
+    tiny_run: tumorscope.Run,
+    images: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On standard output as in a file."""
+    asked = []
+    predict = Predictor.predict
+
+    def noted(self: Predictor, pictures: list[str], *, workers: int | None = None) -> Iterator[Any]:
+        asked.append(workers)
+        return predict(self, pictures, workers=workers)
+
+    monkeypatch.setattr(Predictor, "predict", noted)
+    for options in ([], ["--out", "answers.csv"], ["--workers", "1"]):
+        assert command("predict", tiny_run.folder, *images[:2], *options).returncode == 0
+    assert asked == [os.cpu_count(), os.cpu_count(), 1]
 
 
 def test_output_that_nobody_can_take(tiny_run: tumorscope.Run, images: list[str]) -> None:

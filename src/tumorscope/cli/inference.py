@@ -1,6 +1,7 @@
 """Verbs that use a model: predict, export."""
 
 import csv
+import os
 import sys
 from collections.abc import Iterator
 from enum import StrEnum
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from tumorscope.inference.bundle import Runtime
     from tumorscope.inference.predict import Predictor
     from tumorscope.records import Prediction
-
-
-NAME_WIDTH = 28  # of a file in a table that a person reads
 
 
 class Format(StrEnum):
@@ -100,7 +98,7 @@ def predict(
     else:
         scored = ArchiveCounts()
         predictor = Predictor.load(bundle, runtime=chosen, threads=1)
-        told = _counted(predictor.predict(names, workers=workers), scored)
+        told = _counted(predictor.predict(names, workers=workers or os.cpu_count()), scored)
         try:
             _PRINTERS[Format.jsonl if as_json else answers](told, predictor)
             sys.stdout.flush()
@@ -149,16 +147,8 @@ def _conclude(scored: "ArchiveCounts", inputs: list[str], out: Path | None) -> N
 def _print_table(answers: "Iterator[Prediction]", predictor: "Predictor") -> None:  # noqa: ARG001 (printers are called alike)
     from tumorscope.support.terminal import show_table  # noqa: PLC0415
 
-    rows = [_answer_row(answer) for answer in answers]
-    if sys.stdout.isatty():
-        rows = [(_tail(name), *rest) for name, *rest in rows]
-    if rows:
+    if rows := [_answer_row(answer) for answer in answers]:
         show_table(("input", "class", "probability", "note"), rows)
-
-
-def _tail(name: str) -> str:
-    """Return the end of a long name, which tells files apart."""
-    return name if len(name) <= NAME_WIDTH else f"…{name[1 - NAME_WIDTH :]}"
 
 
 def _answer_row(answer: "Prediction") -> tuple[str, ...]:
