@@ -34,7 +34,7 @@ def pairs(given: Sequence[str] | None, option: str) -> list[tuple[str, str]]:
     Raises:
         UsageError: one has no equals sign.
     """
-    pairs = []
+    pairs: list[tuple[str, str]] = []
     for text in ",".join(given or ()).split(","):
         if not text:
             continue
