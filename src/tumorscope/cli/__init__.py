@@ -37,5 +37,7 @@ def _end(error: BaseException, sentence: str, exit_code: int) -> None:
         traceback.print_exception(error)
     own = os.environ.get("RANK", "0")  # which of the processes that train together says it
     name = "tumorscope" if own == "0" else f"tumorscope, process {own}"
-    typer.echo(f"{name}: {sentence}", err=True)
+    from tumorscope.support.terminal import wrapped  # noqa: PLC0415 (only where something failed)
+
+    typer.echo(wrapped(f"{name}: {sentence}", sys.stderr), err=True)
     sys.exit(exit_code)

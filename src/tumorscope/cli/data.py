@@ -1,7 +1,6 @@
 """Verbs that look at data: audit, split, lineage, datasets."""
 
 import json
-from textwrap import fill
 from typing import Annotated
 
 import typer
@@ -27,7 +26,12 @@ def audit(
 ) -> None:
     """Look for leaks, copies, wrong labels and shortcuts before anything is trained."""
     import tumorscope  # noqa: PLC0415
-    from tumorscope.support.terminal import open_report, show, terminal_progress  # noqa: PLC0415
+    from tumorscope.support.terminal import (  # noqa: PLC0415
+        open_report,
+        show,
+        show_text,
+        terminal_progress,
+    )
 
     if fail_on not in (None, "warning", "error"):
         raise TumorscopeError(f"--fail-on {fail_on}: choose warning or error.")
@@ -37,8 +41,11 @@ def audit(
     else:
         for finding in made.numbers.findings:
             word = finding.severity if finding.status == "found" else finding.status
-            show(f"{finding.code} {word}: {finding.title}\n    {finding.sentence}")
-        show(f"\n{made.numbers.verdict}\nReport:  {made.folder / 'audit.html'}")
+            show(f"{finding.code} {word}: {finding.title}")
+            show_text(f"    {finding.sentence}", hang="    ")
+        show()
+        show_text(made.numbers.verdict)
+        show(f"\nReport:  {made.folder / 'audit.html'}")
     open_report(made.folder / "audit.html", wanted=open_page)
     levels = {"warning": ("warning", "error"), "error": ("error",)}
     if fail_on and made.numbers.worst() in levels[fail_on]:
@@ -63,7 +70,12 @@ def split(
 ) -> None:
     """Divide a data set so that nothing leaks from training into test."""
     import tumorscope  # noqa: PLC0415
-    from tumorscope.support.terminal import show, show_table, terminal_progress  # noqa: PLC0415
+    from tumorscope.support.terminal import (  # noqa: PLC0415
+        show,
+        show_table,
+        show_text,
+        terminal_progress,
+    )
 
     off = {"patients": patients, "lineage": lineage, "copies": copies, "series": series}
     made = tumorscope.split(
@@ -77,14 +89,14 @@ def split(
         switched_off=[name for name, on in off.items() if not on],
         progress=terminal_progress(quiet=quiet),
     )
-    show(made.note)
+    show_text(made.note)
     show_table(("part", "images"), [(name, str(n)) for name, n in made.counts.items()])
-    show(
+    show_text(
         f"{made.groups} groups, none divided; class shares differ by at most "
         f"{made.class_imbalance:.1%}."
     )
     for sentence in made.cautions:
-        show(f"Note: {sentence}")
+        show_text(f"Note: {sentence}")
     show(f"\nTrain on it:  tumorscope train {data} --partition {made.path}")
 
 
@@ -119,7 +131,7 @@ def datasets(context: typer.Context, as_json: AsJson = False) -> None:
     if context.invoked_subcommand is not None:
         return
     from tumorscope.data.catalogue import known_sets  # noqa: PLC0415
-    from tumorscope.support.terminal import show, show_table  # noqa: PLC0415
+    from tumorscope.support.terminal import show, show_table, show_text  # noqa: PLC0415
 
     known = known_sets()
     if as_json:
@@ -131,9 +143,8 @@ def datasets(context: typer.Context, as_json: AsJson = False) -> None:
     )
     for one in known:
         text = f"{one.title} ({one.source}). {one.defects} For {', '.join(one.recipes)}."
-        show(
-            "\n" + fill(f"{one.name}: {text}", 80, subsequent_indent="    ", break_on_hyphens=False)
-        )
+        show()
+        show_text(f"{one.name}: {text}", hang="    ")
     show("\nGet one:  tumorscope datasets fetch NAME")
 
 

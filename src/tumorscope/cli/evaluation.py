@@ -108,7 +108,12 @@ def review(
 ) -> None:
     """List the images whose label someone should look at again."""
     import tumorscope  # noqa: PLC0415
-    from tumorscope.support.terminal import show, show_table, terminal_progress  # noqa: PLC0415
+    from tumorscope.support.terminal import (  # noqa: PLC0415
+        show,
+        show_table,
+        show_text,
+        terminal_progress,
+    )
 
     reviewed = tumorscope.review(run=run, progress=terminal_progress(quiet=quiet))
     if as_json:
@@ -124,7 +129,9 @@ def review(
     disputed = sum(row.disputed for row in reviewed.rows)
     show(f"\n{disputed} of {len(reviewed.rows)} labels are disputed.")
     if not reviewed.out_of_fold:
-        show("These are one run's test images: 'tumorscope train --folds 5' covers every image.")
+        show_text(
+            "These are one run's test images: 'tumorscope train --folds 5' covers every image."
+        )
     show(f"\nAll:      {reviewed.table}\nPicture:  {reviewed.sheet}")
 
 
@@ -138,7 +145,7 @@ def compare(
     """Put runs side by side: scores, paired tests, curves in one figure."""
     import tumorscope  # noqa: PLC0415
     from tumorscope.schema.wording import compact, share  # noqa: PLC0415
-    from tumorscope.support.terminal import show, show_table  # noqa: PLC0415
+    from tumorscope.support.terminal import show, show_table, show_text  # noqa: PLC0415
 
     made = tumorscope.compare(runs=runs, out=out)
     if as_json:
@@ -156,11 +163,11 @@ def compare(
     show("95 % intervals over groups in brackets; majority: always the most frequent class.")
     for number, run in enumerate(made.numbers.runs, 1):
         leaks = f"; {run.leaks} test images are not new to it" if run.leaks else ""
-        show(f"{number}: {run.recipe} on {run.images} images, {run.run}{leaks}")
+        show_text(f"{number}: {run.recipe} on {run.images} images, {run.run}{leaks}", hang="   ")
     show()
     numbers = {run.run: number for number, run in enumerate(made.numbers.runs, 1)}
     for pair in made.numbers.pairs:
-        show(f"{numbers[pair.second]} against {numbers[pair.first]}: {_pair_sentence(pair)}")
+        show_text(f"{numbers[pair.second]} against {numbers[pair.first]}: {_pair_sentence(pair)}")
     show(f"\nFigure:  {made.figure}")
 
 

@@ -1,10 +1,9 @@
 """How results look in a terminal."""
 
-from textwrap import fill
 from typing import TYPE_CHECKING
 
 from tumorscope.schema import wording
-from tumorscope.support.terminal import show, show_table
+from tumorscope.support.terminal import show, show_table, show_text
 
 if TYPE_CHECKING:
     from tumorscope.commands.export import Exported
@@ -24,9 +23,10 @@ def show_run(run: "Run") -> None:
 
 def show_results(results: "Results") -> None:
     """Show the answer, what weakens it, scores and controls, and each class."""
-    show("\n" + fill(results.summary, 80))
+    show()
+    show_text(results.summary)
     for sentence in results.warnings:
-        show(fill(f"- {sentence}", 80, subsequent_indent="  "))
+        show_text(f"- {sentence}", hang="  ")
     show(f"\nOn {results.images.test} test images ({results.images.left_out} files left out)")
     show_scores(results.all)
     if results.clean:
@@ -57,7 +57,7 @@ def _show_prevalence(scores: "ImageScores") -> None:
         if own.prevalence is not None
     )
     if stated:
-        show(fill(f"PPV at a prevalence of {stated}; --prevalence states another.", 80))
+        show_text(f"PPV at a prevalence of {stated}; --prevalence states another.")
 
 
 def show_scores(scores: "ImageScores") -> None:
@@ -83,7 +83,8 @@ def show_scores(scores: "ImageScores") -> None:
 def show_folds(folds: "Folds") -> None:
     """Show pooled scores and those of each fold."""
     summary = folds.summary
-    show("\n" + fill(summary.summary, 80))
+    show()
+    show_text(summary.summary)
     show(f"\nAll {summary.pooled.n} images, each tested once")
     show_scores(summary.pooled)
     if summary.clean:
@@ -122,9 +123,11 @@ def show_series(series: "Series") -> None:
     rows.append(("most frequent class", wording.share(summary.majority), "", "", ""))
     show_table(("score", "mean", "95 % interval", "SD", "each seed"), rows)
     if len(summary.seeds) < FEWEST_RUNS:
-        show(f"An interval needs {FEWEST_RUNS} seeds or more: train more with --seeds.")
+        show_text(f"An interval needs {FEWEST_RUNS} seeds or more: train more with --seeds.")
     else:
-        show("Intervals cover the randomness of training only, not the choice of patients tested.")
+        show_text(
+            "Intervals cover the randomness of training only, not the choice of patients tested."
+        )
     show(f"\nRuns:  {series.folder}")
 
 
@@ -149,15 +152,12 @@ def show_export(exported: "Exported") -> None:
         ],
     )
     show()
-    show(
-        fill(
-            f"On {conversion.images} validation images: another class for {conversion.changed}, "
-            f"largest difference in probability {conversion.largest:.2g}, accuracy lost "
-            f"{wording.with_interval(conversion.loss)}.",
-            80,
-        )
+    show_text(
+        f"On {conversion.images} validation images: another class for {conversion.changed}, "
+        f"largest difference in probability {conversion.largest:.2g}, accuracy lost "
+        f"{wording.with_interval(conversion.loss)}."
     )
     if conversion.forced:
-        show(fill(f"Kept by --force: {conversion.forced}", 80))
+        show_text(f"Kept by --force: {conversion.forced}")
     show(f"\nBundle:   {exported.folder}, and {exported.zip}")
     show(f"Predict:  tumorscope predict {exported.zip} IMAGE …")

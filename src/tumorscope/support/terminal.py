@@ -3,6 +3,7 @@
 Progress and notes go to standard error, answers to standard output, so that a pipe gets answers.
 """
 
+import shutil
 import sys
 import time
 import webbrowser
@@ -10,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from textwrap import fill
+from typing import TextIO
 
 from rich.console import Console
 from rich.progress import (
@@ -75,7 +78,7 @@ class BarTask:
 
     def note(self, text: str) -> None:
         """Print a line above the bar."""
-        line = one_line(text)
+        line = wrapped(one_line(text), sys.stderr)
         self._progress.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
@@ -86,8 +89,9 @@ class Bars:
         self._console = Console(stderr=True)
 
     def say(self, line: str) -> None:
-        """Print one line."""
-        self._console.print(one_line(line), highlight=False, markup=False, soft_wrap=True)
+        """Print a sentence."""
+        line = wrapped(one_line(line), sys.stderr)
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     @contextmanager
     def task(self, title: str, total: int | None, unit: str = "images") -> Iterator[Task]:
@@ -180,5 +184,26 @@ def open_report(page: Path, *, wanted: bool) -> None:
 
 
 def show(line: str = "") -> None:
-    """Print one line on standard output."""
+    """Print a line on standard output as it is."""
     sys.stdout.write(line + "\n")
+
+
+def show_text(sentence: str, hang: str = "") -> None:
+    """Print a sentence on standard output; on a terminal its further lines begin with `hang`."""
+    show(wrapped(sentence, sys.stdout, hang))
+
+
+def wrapped(sentence: str, stream: TextIO, hang: str = "") -> str:
+    """Return a sentence as a stream takes it.
+
+    That is one line, or on a terminal lines of 80 columns, cut between words: a path stays whole.
+    """
+    if not stream.isatty():
+        return sentence
+    return fill(
+        sentence,
+        min(WIDTH, shutil.get_terminal_size().columns),
+        subsequent_indent=hang,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
