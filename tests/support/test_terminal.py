@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tumorscope.support.terminal import show_table
+from tumorscope.support.terminal import show_table, show_text
 
 
 class Terminal(io.StringIO):
@@ -33,3 +33,22 @@ def test_paths_are_whole_and_words_unbroken(monkeypatch: pytest.MonkeyPatch, col
     assert "".join(line[:wide].strip() for line in lines[1:-1]) == path
     for word in ("glioma_tumor", "pituitary_tumor", "meningioma_tumor"):
         assert any(word in line for line in lines)
+
+
+def test_sentences_are_cut_between_words_and_paths_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a pipe a sentence is one line, whatever its length."""
+    path = "runs/" + "a-long-name" * 9
+    sentence = (
+        f"- The model is right on 60.5% (38.6% to 78.9%) of 38 test images: {path} holds them."
+    )
+    monkeypatch.setenv("COLUMNS", "100")
+    for stream in (Terminal(), io.StringIO()):
+        monkeypatch.setattr(sys, "stdout", stream)
+        show_text(sentence, hang="  ")
+        lines = stream.getvalue().splitlines()
+        assert " ".join(line.strip() for line in lines) == sentence
+        if stream.isatty():
+            assert all(len(line) <= 80 or path in line for line in lines)
+            assert all(line.startswith("  ") for line in lines[1:])
+        else:
+            assert len(lines) == 1
