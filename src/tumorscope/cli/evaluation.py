@@ -160,7 +160,7 @@ def compare(
         for n, run in enumerate(made.numbers.runs, 1)
     ]
     show_table(("run", "accuracy", "balanced accuracy", "macro F1", "majority"), rows)
-    show("95 % intervals over groups in brackets; majority: always the most frequent class.")
+    show_text("95 % intervals over groups in brackets; majority: always the most frequent class.")
     for number, run in enumerate(made.numbers.runs, 1):
         leaks = f"; {run.leaks} test images are not new to it" if run.leaks else ""
         show_text(f"{number}: {run.recipe} on {run.images} images, {run.run}{leaks}", hang="   ")
