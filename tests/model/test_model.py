@@ -244,14 +244,18 @@ BUILD = (
 def builder(cache: Path, endpoint: str) -> Iterator[Callable[[], str]]:
     """A process whose hub is at another place: each call builds a network, for one line of it."""
     environment = {**os.environ, "HF_HOME": str(cache), "HF_ENDPOINT": endpoint}
-    with subprocess.Popen(
-        [sys.executable, "-c", BUILD],
-        env=environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
+    errors = cache / "errors.txt"
+    with (
+        errors.open("w") as heard,
+        subprocess.Popen(
+            [sys.executable, "-c", BUILD],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=heard,
+            text=True,
+        ) as process,
+    ):
         assert process.stdin is not None
         assert process.stdout is not None
         incoming, outgoing = process.stdin, process.stdout
@@ -261,8 +265,14 @@ def builder(cache: Path, endpoint: str) -> Iterator[Callable[[], str]]:
             incoming.flush()
             return outgoing.readline()
 
-        yield build
-        process.kill()
+        late = threading.Timer(100, process.kill)
+        late.start()
+        try:
+            yield build
+        finally:
+            late.cancel()
+            process.kill()
+    assert "Traceback" not in errors.read_text()
 
 
 def test_published_weights_come_by_timms_own_loading(tmp_path: Path, hub: str) -> None:
