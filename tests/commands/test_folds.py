@@ -12,6 +12,7 @@ from PIL import Image
 
 import tumorscope
 from tests.conftest import TINY, Command
+from tests.report.test_report import assert_drawn
 from tumorscope.data.phantom import write_phantoms
 from tumorscope.errors import DataError, Interrupted, UsageError
 from tumorscope.support.files import read_csv, write_csv
@@ -40,6 +41,7 @@ def folds(mislabelled: Path, tmp_path_factory: pytest.TempPathFactory) -> tumors
         folds=3,
         data=mislabelled,
         overrides=[*TINY, "epochs=4"],
+        figures=["svg"],
         out=tmp_path_factory.mktemp("folds") / "made",
         device="cpu",
     )
@@ -73,6 +75,8 @@ def test_a_cross_validation_has_a_report_as_a_run_has(folds: tumorscope.Folds) -
     for name in ("folds", "confusion", "thresholds", "reliability"):
         with Image.open(folds.folder / "figures" / f"{name}.png") as image:
             assert min(image.size) > 300
+    for folder in (folds.folder, folds.runs[2].folder):
+        assert_drawn(folder, ("png", "svg"))
 
 
 def test_cross_validations_are_compared_and_one_fold_is_not_the_whole(
@@ -120,6 +124,8 @@ def test_what_cannot_be_cross_validated_is_refused(mislabelled: Path, tmp_path: 
     options: dict[str, Any] = {"data": mislabelled, "out": tmp_path / "x"}
     with pytest.raises(UsageError, match="is too few"):
         tumorscope.train_folds(folds=1, **options)
+    with pytest.raises(UsageError, match="no figure format 'gif': choose from svg, pdf"):
+        tumorscope.train_folds(folds=3, figures=["gif"], **options)
     with pytest.raises(UsageError, match="leave --test-fold out"):
         tumorscope.train_folds(folds=3, test_fold=1, **options)
     tumorscope.split(data=mislabelled, out=tmp_path / "p.csv")

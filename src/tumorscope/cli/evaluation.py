@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tumorscope.cli.app import app
-from tumorscope.cli.options import AsJson, Debug, OpenPage, Quietly, pairs
+from tumorscope.cli.options import AsJson, Debug, Figures, OpenPage, Quietly, pairs
 
 if TYPE_CHECKING:
     from tumorscope.schema.comparison import RunPair
@@ -42,10 +42,7 @@ def evaluate(
     robustness: Annotated[
         bool, typer.Option("--robustness", help="Also score changed images (40 times the work).")
     ] = False,
-    figures: Annotated[
-        list[str] | None,
-        typer.Option(metavar="FORMAT", help="Also write every figure as svg or pdf; repeatable."),
-    ] = None,
+    figures: Figures = None,
     open_page: OpenPage = False,
     quiet: Quietly = False,
     as_json: AsJson = False,

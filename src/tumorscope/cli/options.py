@@ -12,6 +12,10 @@ Data = Annotated[str, typer.Argument(help="A folder of images, or a manifest CSV
 Quietly = Annotated[bool, typer.Option("--quiet", "-q", help="Report no progress.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 OpenPage = Annotated[bool, typer.Option("--open", help="Open the report in a browser.")]
+Figures = Annotated[
+    list[str] | None,
+    typer.Option(metavar="FORMAT", help="Also write every figure as svg or pdf; repeatable."),
+]
 KeepTest = Annotated[
     bool, typer.Option("--keep-test", help="Keep the published test part, without its leaks.")
 ]

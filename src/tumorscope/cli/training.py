@@ -9,7 +9,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from tumorscope.cli.app import app
-from tumorscope.cli.options import AsJson, Data, Debug, KeepTest, OpenPage, Quietly
+from tumorscope.cli.options import AsJson, Data, Debug, Figures, KeepTest, OpenPage, Quietly
 from tumorscope.errors import UsageError
 from tumorscope.runs.options import TrainOptions
 
@@ -72,6 +72,7 @@ def train(
         list[str] | None,
         typer.Option(help="In addition to metrics.csv: tensorboard, mlflow.", show_default="none"),
     ] = None,
+    figures: Figures = None,
     seeds: Annotated[
         int | None, typer.Option(help="Number of seeds, from --seed on.", show_default="1")
     ] = None,
@@ -117,6 +118,7 @@ def train(
         devices=devices,
         nodes=nodes,
         loggers=tuple(logger or ()),
+        figures=tuple(figures or ()),
         strict=strict,
         overwrite=overwrite,
         resume=resume,

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tumorscope.errors import UsageError
 from tumorscope.support.extras import require_extra
 from tumorscope.support.progress import Progress, default_progress
 
@@ -50,15 +49,13 @@ def evaluate(
     from tumorscope.evaluation import EvaluationOptions
     from tumorscope.grouping.survey import Survey
     from tumorscope.inference.predict import Predictor
-    from tumorscope.report.style import FORMATS
+    from tumorscope.report.style import check_formats
     from tumorscope.runs.evaluation import evaluate_run, run_data
     from tumorscope.runs.external import evaluate_elsewhere
     from tumorscope.runs.folder import check_data, is_same_data, read_environment
 
     folder, progress = Path(run), progress or default_progress()
-    unknown = [form for form in figures if form not in FORMATS]
-    if unknown:
-        raise UsageError(f"There is no figure format '{unknown[0]}': choose from svg, pdf.")
+    check_formats(figures)
     options = EvaluationOptions(by, prevalence, robustness)
     pairs = [
         (own, label)

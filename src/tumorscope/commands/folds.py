@@ -47,6 +47,7 @@ def train_folds(  # noqa: D417 (the other arguments are explained by train)
     devices: int = TrainOptions.devices,
     nodes: int = TrainOptions.nodes,
     loggers: Sequence[str] = TrainOptions.loggers,
+    figures: Sequence[str] = TrainOptions.figures,
     strict: bool = TrainOptions.strict,
     overwrite: bool = TrainOptions.overwrite,
     resume: bool = TrainOptions.resume,
@@ -97,7 +98,8 @@ def train_folds(  # noqa: D417 (the other arguments are explained by train)
         ):
             runs.append(execute(preparation, chosen, run_folder, resume=resumed))
         divisions.append(division)
-    return Folds(folder, tuple(runs), pool_folds(folder, survey, runs, divisions))
+    summary = pool_folds(folder, survey, runs, divisions, options.figures)
+    return Folds(folder, tuple(runs), summary)
 
 
 def _refuse(folds: int, options: TrainOptions) -> None:

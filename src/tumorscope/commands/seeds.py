@@ -48,6 +48,7 @@ def train_seeds(  # noqa: D417 (the other arguments are explained by train)
     devices: int = TrainOptions.devices,
     nodes: int = TrainOptions.nodes,
     loggers: Sequence[str] = TrainOptions.loggers,
+    figures: Sequence[str] = TrainOptions.figures,
     strict: bool = TrainOptions.strict,
     overwrite: bool = TrainOptions.overwrite,
     resume: bool = TrainOptions.resume,

@@ -27,6 +27,7 @@ def train(
     devices: int = TrainOptions.devices,
     nodes: int = TrainOptions.nodes,
     loggers: Sequence[str] = TrainOptions.loggers,
+    figures: Sequence[str] = TrainOptions.figures,
     strict: bool = TrainOptions.strict,
     overwrite: bool = TrainOptions.overwrite,
     resume: bool = TrainOptions.resume,
@@ -48,6 +49,7 @@ def train(
             share each batch.
         nodes: how many machines; they must share the data's and the run's folders.
         loggers: where each epoch's scores go in addition to `metrics.csv`: `tensorboard`, `mlflow`.
+        figures: formats in which to write every figure besides PNG: `svg`, `pdf`.
         strict: take the first file that cannot be read for an error.
         overwrite: replace a run that is in `out`.
         resume: continue the run that is in `out`, or the last one of its name.

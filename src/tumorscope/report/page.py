@@ -128,7 +128,12 @@ class FoldsRecord:
 
 
 def write_folds_report(
-    folder: Path, store: Store, partition: Partition, evaluation: Evaluation, made: FoldsRecord
+    folder: Path,
+    store: Store,
+    partition: Partition,
+    evaluation: Evaluation,
+    made: FoldsRecord,
+    formats: Sequence[str] = (),
 ) -> None:
     """Write `report.html` and `figures/` of a cross-validation into a folder.
 
@@ -138,13 +143,14 @@ def write_folds_report(
         partition: all of them as test images, with their groups.
         evaluation: the answers of all folds put together, and what they are worth.
         made: how they came about.
+        formats: of the figures besides PNG: `svg`, `pdf`.
     """
     tiles = _tiles(store, partition, evaluation)
     drawn = {
         "folds": figures.comparison(made.scores, made.histories),
         **_result_figures(evaluation.results, tiles),
     }
-    pictures = write_figures(folder / "figures", drawn)
+    pictures = write_figures(folder / "figures", drawn, formats)
     values = {
         **_result_values(store, evaluation.results, pictures, tiles),
         "title": made.title,

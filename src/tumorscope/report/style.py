@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from tumorscope.errors import UsageError
 from tumorscope.records import PARTS, Part
 from tumorscope.support.files import write_bytes
 
@@ -53,7 +54,7 @@ _UNDATED: dict[str, dict[str, Any]] = {
 
 def empty_figure(width: float, height: float) -> Figure:
     """Return an empty figure that belongs to no window and no global state, in inches."""
-    return Figure(figsize=(width, height), layout="constrained")
+    return Figure(figsize=(width, height), dpi=DPI, layout="constrained")
 
 
 def class_colours(classes: Sequence[str]) -> list[str]:
@@ -72,6 +73,17 @@ def show_percent(*axes: Any) -> None:
         axis.set_major_formatter(PercentFormatter(1, decimals=None))
 
 
+def check_formats(formats: Sequence[str]) -> None:
+    """Refuse formats in which no figure can be written.
+
+    Raises:
+        UsageError: the message names the formats that there are.
+    """
+    for form in formats:
+        if form not in FORMATS:
+            raise UsageError(f"There is no figure format '{form}': choose from svg, pdf.")
+
+
 def write_figures(
     folder: Path, drawn: Mapping[str, Figure], formats: Sequence[str] = ()
 ) -> dict[str, bytes]:
@@ -88,6 +100,14 @@ def write_figure(path: Path, figure: Figure) -> bytes:
     form, buffer = path.suffix[1:], BytesIO()
     quick: Any = {"pil_kwargs": {"compress_level": PNG_COMPRESSION}} if form == "png" else {}
     with mpl.rc_context(STYLE):
+        _lay_out(figure)
         figure.savefig(buffer, format=form, dpi=DPI, metadata=_UNDATED[form], **quick)
     write_bytes(path, buffer.getvalue())
     return buffer.getvalue()
+
+
+def _lay_out(figure: Figure) -> None:
+    """Place a figure's parts once; `savefig` would draw all of it for this, for each file."""
+    if engine := figure.get_layout_engine():
+        engine.execute(figure)
+        figure.set_layout_engine("none")

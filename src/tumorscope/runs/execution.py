@@ -84,17 +84,18 @@ def train_run(options: TrainOptions) -> Run:
 def execute(preparation: Preparation, recipe: Recipe, folder: Path, *, resume: bool) -> Run:
     """Train on what was prepared, from a new folder or one to continue, to the report."""
     survey, partition = preparation.survey, preparation.partition
+    options = preparation.options
     go_on = f"the same command with --out {folder} --resume continues from there."
     if not resume:
         recipe = begin(preparation, recipe, folder)
         with resumable(f"Stopped before training: {go_on}"):
-            write_exploration(folder, survey.store, partition, recipe)
+            write_exploration(folder, survey.store, partition, recipe, options.figures)
     trained, recipe = train_model(preparation, recipe, folder)
     with resumable(f"Stopped after training: {go_on}"):
         export_bundle(
             folder / "bundle", trained.model, trained.kept_epoch, survey.store, partition, recipe
         )
-        evaluate_run(folder, survey, partition, progress=preparation.options.reporter)
+        evaluate_run(folder, survey, partition, formats=options.figures, progress=options.reporter)
     processes.wait()
     return Run(folder, read_results(folder))
 

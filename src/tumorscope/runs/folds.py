@@ -71,7 +71,11 @@ def fold_parts(survey: Survey, recipe: Recipe, fold_of: Sequence[int], fold: int
 
 
 def pool_folds(
-    folder: Path, survey: Survey, runs: Sequence[Run], partitions: Sequence[Partition]
+    folder: Path,
+    survey: Survey,
+    runs: Sequence[Run],
+    partitions: Sequence[Partition],
+    formats: Sequence[str] = (),
 ) -> FoldSummary:
     """Put the test images of all folds together, score them and write what they show."""
     names, count = survey.classes, len(survey.rows)
@@ -98,7 +102,7 @@ def pool_folds(
     )
     write_predictions(folder / PREDICTIONS, survey.rows, probabilities, names, fold_of.tolist())
     whole = _all_tested(partitions)
-    write_folds_report(folder, survey.store, whole, pooled, _record(runs))
+    write_folds_report(folder, survey.store, whole, pooled, _record(runs), formats)
     write_text(folder / RESULTS, results.model_dump_json(indent=2) + "\n")
     write_text(folder / FOLDS, summary.model_dump_json(indent=2) + "\n")
     return summary

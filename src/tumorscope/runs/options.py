@@ -49,6 +49,7 @@ class TrainOptions:
     devices: int = 1
     nodes: int = 1
     loggers: Sequence[str] = ()
+    figures: Sequence[str] = ()
     strict: bool = False
     overwrite: bool = False
     resume: bool = False

@@ -10,6 +10,7 @@ from tumorscope.grouping.choice import choose_partition
 from tumorscope.grouping.survey import Survey
 from tumorscope.model import build_trunk, check_stages
 from tumorscope.records import PARTS, Partition
+from tumorscope.report.style import check_formats
 from tumorscope.runs.folder import next_run, refuse_series
 from tumorscope.runs.options import TrainOptions
 from tumorscope.schema.recipe import Recipe, change_recipe, load_recipe
@@ -65,6 +66,7 @@ def survey_data(options: TrainOptions, recipe: Recipe) -> Survey:
     """
     resolve_device(options.device)
     check_loggers(options.loggers)
+    check_formats(options.figures)
     check_stages(recipe, build_trunk(recipe))
     return Survey(read_store(options.data_path, recipe, options.reporter, strict=options.strict))
 
