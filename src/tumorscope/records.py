@@ -126,7 +126,8 @@ class Partition:
     Attributes:
         parts: one part a row, in the manifest's order; `out` for images that would leak.
         groups: the group of each row; rows of one group are never in two parts that were drawn.
-        method: `published`, `published, validation drawn`, `drawn`, `test kept` or `fold`.
+        method: `published`, `published, validation drawn`, `published, test drawn`, `drawn`,
+            `test kept` or `fold`.
         note: one sentence on how it came about.
     """
 

@@ -30,7 +30,8 @@ HOMES = {
 SMALL = ("pretrained=false", "epochs=1", "image_size=64", "batch_size=8")
 SMALLER = {
     "resnet18": "test_resnet",
-    "resnet50": "test_resnet",
+    "resnet18.tv_in1k": "test_resnet",
+    "resnet50.tv_in1k": "test_resnet",
     "mobilenetv2_100": "test_efficientnet",
 }
 

@@ -31,7 +31,7 @@ def boxed(tmp_path: Path) -> Path:
 
 def test_names_are_learned_from_the_folders(boxed: Path) -> None:
     """Each number is named for its most frequent folder, and what differs is counted."""
-    found = label_by_boxes(read_manifest(boxed), ())
+    found = label_by_boxes(read_manifest(boxed), (), "agree")
     labels = {row.image: row.label for row in found.rows}
     assert labels["a/images/0.png"] == "b"
     assert labels["a/images/1.png"] == "a"
@@ -55,24 +55,43 @@ def test_names_stand_beside_the_data(boxed: Path, file: str, text: str) -> None:
     """YOLO's own files are read."""
     manifest = read_manifest(boxed)
     (boxed / file).write_text(text)
-    found = label_by_boxes(manifest, ())
+    found = label_by_boxes(manifest, (), "agree")
     assert set(found.classes) == {"glioma", "none"}
     assert f"named in {file}" in found.note
 
 
 def test_names_of_the_recipe_come_first(boxed: Path) -> None:
     """`box_classes` wins over what lies beside the data."""
-    found = label_by_boxes(read_manifest(boxed), ("x", "y"))
+    found = label_by_boxes(read_manifest(boxed), ("x", "y"), "agree")
     assert set(found.classes) == {"x", "y"}
+
+
+@pytest.mark.parametrize(
+    ("choice", "labels", "said"),
+    [
+        ("first", "bab", "the first line of the label file decides"),
+        ("majority", "aab", "the number of most boxes decides"),
+        ("agree", "--b", "they are left out"),
+    ],
+)
+def test_boxes_that_disagree(boxed: Path, choice: str, labels: str, said: str) -> None:
+    """The first line, the most, the first of as many, or none; counted aloud."""
+    for n, ids in enumerate(([1, 0, 0], [0, 1], [1, 1])):
+        lines = [f"{number} 0.5 0.5 0.2 0.2" for number in ids]
+        (boxed / "a" / "labels" / f"{n}.txt").write_text("\n".join(lines))
+    found = label_by_boxes(read_manifest(boxed), ("a", "b"), choice)
+    by_image = {row.image: row.label for row in found.rows}
+    assert "".join(by_image.get(f"a/images/{n}.png", "-") for n in range(3)) == labels
+    assert f"2 images have boxes of several classes: {said}" in found.note
 
 
 def test_mistakes_get_a_sentence(boxed: Path, class_folders: object) -> None:
     """A number without a name, a broken file, no boxes at all."""
     with pytest.raises(DataError, match="class number 1, which has no name"):
-        label_by_boxes(read_manifest(boxed), ("only",))
+        label_by_boxes(read_manifest(boxed), ("only",), "agree")
     (boxed / "data.yaml").write_text("names: 7")
     with pytest.raises(DataError, match="has no list 'names'"):
-        label_by_boxes(read_manifest(boxed), ())
+        label_by_boxes(read_manifest(boxed), (), "agree")
 
 
 def test_boxes_that_are_demanded_and_missing_stop_before_an_image_is_read(tmp_path: Path) -> None:
@@ -87,5 +106,5 @@ def test_boxes_that_are_demanded_and_missing_stop_before_an_image_is_read(tmp_pa
 
 def test_the_real_boxes_agree_with_their_folders(real_data: Path) -> None:
     """In the set with boxes the numbers are 0 glioma, 1 meningioma, 2 no tumour, 3 pituitary."""
-    note = label_by_boxes(read_manifest(real_data / "boxes"), ()).note
+    note = label_by_boxes(read_manifest(real_data / "boxes"), (), "agree").note
     assert "0 Glioma, 1 Meningioma, 2 No Tumor, 3 Pituitary" in note

@@ -114,6 +114,28 @@ def test_a_kept_test_part_shares_no_group(
     assert all(len(parts) == 1 for parts in kept)
 
 
+@settings(max_examples=100, deadline=None)
+@given(sizes=Sizes, cut=st.integers(0, 7), seed=st.integers(0, 100))
+def test_a_published_pair_stays_and_the_test_part_shares_no_group(
+    sizes: list[tuple[str, int]], cut: int, seed: int
+) -> None:
+    """Validation is the published one; test images come from training, in groups of their own."""
+    rows, groups = table(sizes)
+    rows = [
+        Row(r.image, r.label, split="validation" if n % 8 == cut else "train")
+        for n, r in enumerate(rows)
+    ]
+    try:
+        found = make_partition(rows, groups, seed=seed, mode="published-validation")
+    except DataError:
+        return
+    for row, part in zip(rows, found.parts, strict=True):
+        assert (part == "validation") == (row.split == "validation")
+    assert all(
+        parts == {"test"} for parts in places(groups, found.parts).values() if "test" in parts
+    )
+
+
 def test_classes_keep_their_proportion() -> None:
     """Drawn image by image, each class is divided 70 / 15 / 15 to the image."""
     rows = rows_of(a=200, b=100, c=40)
@@ -172,6 +194,11 @@ def test_by_default_everything_is_redrawn() -> None:
             "no training part",
         ),
         ([*rows_of("train", a=9), *rows_of("test", a=2, b=2)], "published", "'b' has no image in"),
+        (
+            [*rows_of("train", a=9, b=9), *rows_of("test", a=2, b=2)],
+            "published-validation",
+            "here test and train are published",
+        ),
     ],
 )
 def test_what_cannot_be_split_is_refused_in_words(rows: list[Row], mode: str, message: str) -> None:

@@ -105,6 +105,15 @@ def test_a_crop_shows_nothing_from_outside() -> None:
     assert (cropped[:, :, 1:-1, 1:-1] > 254).all()
 
 
+def test_the_nearest_pixel_fills_what_comes_from_outside() -> None:
+    """A white image stays white where black would enter."""
+    white, uniforms = torch.full((64, 1, 32, 32), 255.0), draw_uniforms(0, 0, 64)
+    spec = Augment(rotation=45, shift=0.3)
+    assert float(augment(white, uniforms, spec).min()) == 0
+    filled = augment(white, uniforms, spec.model_copy(update={"fill": "nearest"}))
+    assert float(filled.min()) > 254
+
+
 @given(
     seed=st.integers(0, 10**6),
     x=st.integers(10, 53),

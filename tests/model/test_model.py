@@ -39,10 +39,13 @@ def step(model: Classifier) -> None:
 
 @pytest.mark.parametrize("backbone", ["resnet10t", "mobilenetv2_050", "cnn"])
 @pytest.mark.parametrize("blocks", [("head",), ("last_block", "head")])
-def test_what_is_frozen_stays_as_it_is_to_the_bit(backbone: str, blocks: tuple[str, ...]) -> None:
-    """Weights and batch-norm statistics outside the trained blocks do not change."""
+@pytest.mark.parametrize("statistics", ["learned", "fixed"])
+def test_what_is_frozen_stays_as_it_is_to_the_bit(
+    backbone: str, blocks: tuple[str, ...], statistics: str
+) -> None:
+    """Weights outside the trained blocks do not change, nor batch-norm statistics kept fixed."""
     model = build_classifier(small(f"backbone={backbone}", "dropout=0.2"), classes=3)
-    model.set_trainable(blocks)
+    model.set_trainable(blocks, statistics)
     learning = {name for name, p in model.named_parameters() if p.requires_grad}
     before = {name: value.clone() for name, value in model.state_dict().items()}
     for _ in range(3):
@@ -53,7 +56,9 @@ def test_what_is_frozen_stays_as_it_is_to_the_bit(backbone: str, blocks: tuple[s
     assert changed - moving <= learning
     blocks_of = {name.rsplit(".", 1)[0] for name in learning}
     assert {name.rsplit(".", 1)[0] for name in moving} <= blocks_of
-    assert bool(moving) == ("last_block" in blocks)
+    assert bool(moving) == ("last_block" in blocks and statistics == "learned")
+    norms = {n for n, m in model.named_modules() if isinstance(m, torch.nn.BatchNorm2d)}
+    assert any(n.rsplit(".", 1)[0] in norms for n in changed) == ("last_block" in blocks)
 
 
 def test_the_last_block_is_the_last_maps_and_what_follows() -> None:

@@ -58,6 +58,12 @@ def train(
     published_split: Annotated[
         bool, typer.Option("--published-split", help="Use the published split, leaks included.")
     ] = False,
+    published_validation: Annotated[
+        bool,
+        typer.Option(
+            "--published-validation", help="Use a published train and val; draw the test part."
+        ),
+    ] = False,
     test_fold: Annotated[int | None, typer.Option(help="The fold to test on.")] = None,
     device: Annotated[
         str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.")
@@ -113,6 +119,7 @@ def train(
         partition=partition,
         keep_test=keep_test,
         published_split=published_split,
+        published_validation=published_validation,
         test_fold=test_fold,
         device=device,
         devices=devices,

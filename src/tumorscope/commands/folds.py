@@ -42,6 +42,7 @@ def train_folds(  # noqa: D417 (the other arguments are explained by train)
     partition: str | Path | None = TrainOptions.partition,
     keep_test: bool = TrainOptions.keep_test,
     published_split: bool = TrainOptions.published_split,
+    published_validation: bool = TrainOptions.published_validation,
     test_fold: int | None = TrainOptions.test_fold,
     device: str = TrainOptions.device,
     devices: int = TrainOptions.devices,
@@ -105,7 +106,7 @@ def train_folds(  # noqa: D417 (the other arguments are explained by train)
 def _refuse(folds: int, options: TrainOptions) -> None:
     if folds < 2:
         raise UsageError(f"--folds {folds} is too few: ask for two or more.")
-    for name in ("keep_test", "published_split", "test_fold"):
+    for name in ("keep_test", "published_split", "published_validation", "test_fold"):
         if getattr(options, name):
             raise UsageError(
                 f"--folds tests every image once: leave --{name.replace('_', '-')} out."

@@ -43,6 +43,7 @@ def train_seeds(  # noqa: D417 (the other arguments are explained by train)
     partition: str | Path | None = TrainOptions.partition,
     keep_test: bool = TrainOptions.keep_test,
     published_split: bool = TrainOptions.published_split,
+    published_validation: bool = TrainOptions.published_validation,
     test_fold: int | None = TrainOptions.test_fold,
     device: str = TrainOptions.device,
     devices: int = TrainOptions.devices,

@@ -22,6 +22,7 @@ def train(
     partition: str | Path | None = TrainOptions.partition,
     keep_test: bool = TrainOptions.keep_test,
     published_split: bool = TrainOptions.published_split,
+    published_validation: bool = TrainOptions.published_validation,
     test_fold: int | None = TrainOptions.test_fold,
     device: str = TrainOptions.device,
     devices: int = TrainOptions.devices,
@@ -43,6 +44,8 @@ def train(
         partition: a file of `tumorscope split`; parts are drawn by group unless given.
         keep_test: honour the published test part and take out of training what leaks into it.
         published_split: use the published split as it is; the results then count its leaks.
+        published_validation: use a published pair of training and validation as it is, but for a
+            test part, which is drawn from training by group.
         test_fold: test on this fold of the partition or of the manifest.
         device: `auto`, `cpu`, `mps`, `cuda`, or a GPU by its number, such as `cuda:1`.
         devices: how many processes train together on each machine, started by `torchrun`; they

@@ -24,7 +24,7 @@ def read_store(data: Path, recipe: Recipe, progress: Progress, *, strict: bool) 
         f"({', '.join(manifest.classes)}){strays}"
     )
     if recipe.label_from == "boxes":
-        manifest = label_by_boxes(manifest, recipe.box_classes)
+        manifest = label_by_boxes(manifest, recipe.box_classes, recipe.box_label)
         progress.say(manifest.note)
     store = open_store(manifest, recipe.image_size, progress=progress, strict=strict)
     left_out = store.manifest.left_out

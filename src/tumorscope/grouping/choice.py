@@ -19,12 +19,15 @@ class PartChoice:
         partition: a partition file; else the parts are drawn here.
         keep_test: honour the published test part and take out what leaks into it.
         published: use the published split as it is.
+        published_validation: use a published pair of training and validation, and draw a test part
+            from the former.
         test_fold: test on this fold of the partition file or of the manifest.
     """
 
     partition: Path | None = None
     keep_test: bool = False
     published: bool = False
+    published_validation: bool = False
     test_fold: int | None = None
 
     def check(self) -> None:
@@ -33,17 +36,18 @@ class PartChoice:
         Raises:
             UsageError: more than one of them was made.
         """
-        if self.keep_test and self.published:
-            raise UsageError("--keep-test and --published-split exclude each other: choose one.")
-        if self.partition and (self.keep_test or self.published):
-            raise UsageError(
-                "--partition says where each image goes: leave --keep-test and --published-split "
-                "out."
-            )
-        if self.test_fold is not None and (self.keep_test or self.published):
-            raise UsageError(
-                "--test-fold makes a test part: leave --keep-test and --published-split out."
-            )
+        chosen = {
+            "--keep-test": self.keep_test,
+            "--published-split": self.published,
+            "--published-validation": self.published_validation,
+        }
+        given = [option for option, wanted in chosen.items() if wanted]
+        if len(given) > 1:
+            raise UsageError(f"{' and '.join(given)} exclude each other: choose one.")
+        if self.partition and given:
+            raise UsageError(f"--partition says where each image goes: leave {given[0]} out.")
+        if self.test_fold is not None and given:
+            raise UsageError(f"--test-fold makes a test part: leave {given[0]} out.")
 
 
 def choose_partition(survey: Survey, recipe: Recipe, choice: PartChoice) -> Partition:
@@ -82,5 +86,7 @@ def choose_partition(survey: Survey, recipe: Recipe, choice: PartChoice) -> Part
 def _mode(survey: Survey, recipe: Recipe, choice: PartChoice) -> Mode:
     if choice.keep_test:
         return "keep-test"
+    if choice.published_validation:
+        return "published-validation"
     asked = recipe.published_split and held_out(survey.rows) is not None
     return "published" if choice.published or asked else "redraw"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tumorscope.errors import DataError
 from tumorscope.records import PARTS, Part, Partition, Row
 
-Mode = Literal["redraw", "keep-test", "published"]
+Mode = Literal["redraw", "keep-test", "published", "published-validation"]
 Key = TypeVar("Key", str, int, Part)
 HELD_OUT_SHARE = 0.15  # of the images, for validation and for the test part each
 
@@ -34,7 +34,9 @@ def make_partition(
         mode: `redraw` draws all parts; `keep-test` honours a published split and leaves out what
             would divide a group, so that the test part stays whole; `published` uses a published
             split as it is, and cuts validation from training where it has none. Where only
-            training and validation are published, that validation part is the test part.
+            training and validation are published, that validation part is the test part;
+            `published-validation` takes such a pair as it is but for a test part, which is drawn
+            from the training images of groups without a validation image.
         validation_share: how much of what is drawn from goes to validation.
         test_share: how much of it goes to the test part, where that is drawn too.
 
@@ -46,6 +48,8 @@ def make_partition(
     names = group_names(groups)
     if mode == "redraw":
         partition = _redrawn(rows, names, seed, validation_share, test_share)
+    elif mode == "published-validation":
+        partition = _published_pair(rows, names, seed, test_share)
     else:
         partition = _published(rows, names, seed, validation_share, keep_clean=mode == "keep-test")
     _refuse_empty(rows, partition)
@@ -170,13 +174,7 @@ def _published(
     keep_clean: bool,
 ) -> Partition:
     """Use a published split; where `keep_clean`, leave out what would divide a group."""
-    published = {row.split for row in rows}
-    if None in published:
-        known = sum(row.split is not None for row in rows)
-        raise DataError(
-            f"A split is published for {known} of {len(rows)} images: without one for all, leave "
-            "--keep-test and --published-split out."
-        )
+    published = _published_parts(rows)
     if "train" not in published or len(published) == 1:
         raise DataError("The published split has no training part and another: redraw it.")
     test_part: Part = "test" if "test" in published else "validation"
@@ -194,6 +192,52 @@ def _published(
         note += f" {parts.count('out')} images of groups that it would divide were left out."
         method = "test kept"
     return Partition(tuple(parts), groups, method, note)
+
+
+def _published_parts(rows: Sequence[Row]) -> set[Part]:
+    """Return the parts that are published.
+
+    Raises:
+        DataError: not every image is in one.
+    """
+    published = {row.split for row in rows if row.split is not None}
+    known = sum(row.split is not None for row in rows)
+    if known < len(rows):
+        raise DataError(
+            f"A split is published for {known} of {len(rows)} images: without one for all, leave "
+            "--keep-test, --published-split and --published-validation out."
+        )
+    return published
+
+
+def _published_pair(
+    rows: Sequence[Row], groups: tuple[str, ...], seed: int, test_share: float
+) -> Partition:
+    """Take a published pair of training and validation, and draw the test part from training."""
+    published = _published_parts(rows)
+    if published != {"train", "validation"}:
+        raise DataError(
+            "--published-validation takes a published pair of train and val; here "
+            f"{' and '.join(sorted(published))} are published: leave it out, or give "
+            "--published-split."
+        )
+    watched = {group for group, row in zip(groups, rows, strict=True) if row.split == "validation"}
+    free = [n for n, (g, row) in enumerate(zip(groups, rows, strict=True)) if g not in watched]
+    if not free:
+        raise DataError(
+            "Every published training image is in a group with a validation image, so that no test "
+            "part can be drawn: leave --published-validation out."
+        )
+    shares: dict[Part, float] = {"train": 1 - test_share, "test": test_share}
+    drawn = draw([groups[n] for n in free], [rows[n].label for n in free], shares, seed)
+    parts: list[Part] = [row.split or "train" for row in rows]
+    for number, part in zip(free, drawn, strict=True):
+        parts[number] = part
+    note = (
+        "Validation is the published one; the test part was drawn by group from the published "
+        "training part, among the groups without a validation image."
+    )
+    return Partition(tuple(parts), groups, "published, test drawn", note)
 
 
 def _without_divided(given: Sequence[Part | None], groups: Sequence[str]) -> list[Part | None]:

@@ -42,7 +42,7 @@ def augment(pixels: Tensor, uniforms: Tensor, spec: Augment) -> Tensor:
         spec: how large the changes may be.
 
     Returns:
-        float, the same shape; what comes from outside the image is black.
+        float, the same shape.
     """
     if spec.reflect:
         pixels = _cut_from_reflection(pixels, uniforms, spec.reflect)
@@ -53,7 +53,8 @@ def augment(pixels: Tensor, uniforms: Tensor, spec: Augment) -> Tensor:
         maps = affine_maps(uniforms, spec)
         with torch.autocast(pixels.device.type, enabled=False):  # places need all their digits
             grid = functional.affine_grid(maps, list(pixels.shape), align_corners=False)
-        pixels = functional.grid_sample(pixels, grid, align_corners=False)
+        outside = "border" if spec.fill == "nearest" else "zeros"
+        pixels = functional.grid_sample(pixels, grid, padding_mode=outside, align_corners=False)
     if spec.gamma:
         exponent = _factor(uniforms[:, GAMMA], spec.gamma).view(-1, 1, 1, 1)
         pixels = WHITE * (pixels / WHITE).clamp(0, 1) ** exponent

@@ -12,6 +12,7 @@ from tumorscope.schema.recipe import Recipe
 
 GREY_LEVELS = 255.0
 ALL, HEAD, LAST_BLOCK = "all", "head", "last_block"
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.SyncBatchNorm)
 
 
 class Classifier(nn.Module):
@@ -78,11 +79,12 @@ class Classifier(nn.Module):
             return chances
         return 0.5 * (chances + self.forward(pixels.flip(3)).float().softmax(dim=1))
 
-    def set_trainable(self, blocks: Sequence[str]) -> None:
+    def set_trainable(self, blocks: Sequence[str], statistics: str = "learned") -> None:
         """Let some blocks learn and keep all else, batch-norm statistics included, as it is.
 
         Args:
             blocks: `all`, `head`, `last_block`, or names of modules of the trunk.
+            statistics: `learned`, or `fixed` to keep the trunk's of batch norm in these blocks too.
 
         Raises:
             RecipeError: there is no such block, or none of them has anything to learn.
@@ -93,6 +95,8 @@ class Classifier(nn.Module):
         for module in learning:
             module.requires_grad_(True)
             awake.update(module.modules())
+        if statistics == "fixed":
+            awake.difference_update(m for m in self.trunk.modules() if isinstance(m, BATCH_NORMS))
         self._resting = [m for m in self.modules() if m not in awake and m is not self]
         self.train(self.training)
 

@@ -44,6 +44,7 @@ class TrainOptions:
     partition: str | Path | None = None
     keep_test: bool = False
     published_split: bool = False
+    published_validation: bool = False
     test_fold: int | None = None
     device: str = "auto"
     devices: int = 1
@@ -84,5 +85,6 @@ class TrainOptions:
             partition=Path(self.partition) if self.partition else None,
             keep_test=self.keep_test,
             published=self.published_split,
+            published_validation=self.published_validation,
             test_fold=self.test_fold,
         )

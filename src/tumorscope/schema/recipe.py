@@ -44,6 +44,7 @@ class Augment(Strict):
         crop: the largest share of the side that is cut off; what is left fills the image again.
         reflect: the image is padded by its mirror image so many pixels wide and cut back to its
             size at a random place.
+        fill: what comes from outside the image: `black`, or the `nearest` pixel of its edge.
         gamma: the largest change of the grey curve: 0.2 draws exponents from 1 / 1.2 to 1.2.
         horizontal_flip, vertical_flip: probabilities.
     """
@@ -53,6 +54,7 @@ class Augment(Strict):
     shift: Annotated[float, Field(ge=0, le=0.5)] = 0
     crop: Annotated[float, Field(ge=0, le=0.5)] = 0
     reflect: Annotated[int, Field(ge=0, le=64)] = 0
+    fill: Literal["black", "nearest"] = "black"
     gamma: Annotated[float, Field(ge=0, le=2)] = 0
     horizontal_flip: Probability = 0
     vertical_flip: Probability = 0
@@ -65,6 +67,9 @@ class Stage(Strict):
         train: which layers learn: `all`, or a list of blocks by their names in the backbone
             (`layer4`, `blocks.6`), `last_block` (the last one and whatever follows it) and `head`.
             The others keep their weights and their batch-norm statistics.
+        statistics: what batch norm in the blocks of the backbone that learn normalises by: those of
+            each batch, which it averages (`learned`), or those it came with (`fixed`, as Keras
+            fine-tunes). Its scales and shifts learn either way.
         epochs: passes over the training part, at most.
         optimizer: Adam, AdamW, or SGD with momentum 0.9.
         learning_rate: the largest rate of the schedule.
@@ -84,6 +89,7 @@ class Stage(Strict):
     """
 
     train: Blocks = ("all",)
+    statistics: Literal["learned", "fixed"] = "learned"
     epochs: Annotated[int, Field(ge=1)]
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     learning_rate: Positive = 1e-3
@@ -123,6 +129,9 @@ class Recipe(Strict):
         batch_size: images in a training step.
         label_from: `folder` takes the class from folder or table; `boxes` from the class number in
             the box's label file.
+        box_label: which number counts where the boxes of an image name several classes: that of the
+            `first` line of its label file; that of the `majority` of its boxes, of the first one
+            where there are as many; or none, so that the image is left out (`agree`).
         box_classes: class names of the box files' numbers, in order; where empty, from a
             `data.yaml` or `classes.txt` next to the data, else each number's most frequent folder.
         needs_boxes: refuse data in which no lesion is marked by a box.
@@ -159,6 +168,7 @@ class Recipe(Strict):
     normalize: Normalize = Normalize()
     augment: Augment = Augment()
     label_from: Literal["folder", "boxes"] = "folder"
+    box_label: Literal["first", "majority", "agree"] = "agree"
     box_classes: Annotated[tuple[str, ...], Field(strict=False)] = ()
     needs_boxes: bool = False
     published_split: bool = False

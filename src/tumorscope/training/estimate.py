@@ -36,7 +36,7 @@ def _stage_seconds(
     model: Classifier, recipe: Recipe, stage: Stage, images: int, device: str
 ) -> float:
     """Return the seconds of a stage, all its epochs, without validation."""
-    model.to(device).set_trainable(stage.train)
+    model.to(device).set_trainable(stage.train, stage.statistics)
     model.eval()  # which leaves the statistics of batch norm alone
     if stage.views is not None and not recipe.flip_averaging:  # the front is run once a view
         return images * stage.views * _step_seconds(model, recipe, device, learning=False)

@@ -118,7 +118,7 @@ def _run_stage(
         load_last(model, context.folder)
     elif start.number > 0:
         load_best(model, context.folder)  # a stage begins where the one before was best
-    model.set_trainable(stage.train)
+    model.set_trainable(stage.train, stage.statistics)
     title = "training"
     if len(recipe.stages) > 1:
         title = f"stage {start.number + 1} of {len(recipe.stages)}"

@@ -12,6 +12,11 @@ from tumorscope.errors import DataError
 from tumorscope.records import LeftOut, Manifest, Row
 
 Names = dict[int, str]
+CHOICES = {
+    "first": "the first line of the label file decides",
+    "majority": "the number of most boxes decides",
+    "agree": "they are left out",
+}
 
 
 def refuse_without_boxes(manifest: Manifest, why: str) -> None:
@@ -27,12 +32,14 @@ def refuse_without_boxes(manifest: Manifest, why: str) -> None:
         )
 
 
-def label_by_boxes(manifest: Manifest, classes: Sequence[str]) -> Manifest:
+def label_by_boxes(manifest: Manifest, classes: Sequence[str], choice: str) -> Manifest:
     """Give each image the class that its label file names.
 
     Args:
         manifest: a data set whose boxes have class numbers.
         classes: the numbers' names, in order; read from next to the data where empty.
+        choice: which number counts where the boxes of an image name several: `first`, `majority`
+            or, to leave the image out, `agree`.
 
     Returns:
         The data set under the new labels, without the images that no box names a class of; its
@@ -44,19 +51,21 @@ def label_by_boxes(manifest: Manifest, classes: Sequence[str]) -> Manifest:
     refuse_without_boxes(manifest, "label_from=boxes takes the class from them")
     names, origin = _names(manifest, classes)
     rows: list[Row] = []
-    left_out = list(manifest.left_out)
+    left_out, several = list(manifest.left_out), 0
     for row in manifest.rows:
-        ids = sorted({box.class_id for box in row.boxes if box.class_id is not None})
-        if len(ids) != 1:
-            reason = "no box names its class" if not ids else "its boxes name several classes"
+        ids = [box.class_id for box in row.boxes if box.class_id is not None]
+        several += len(set(ids)) > 1
+        number = _choose(ids, choice)
+        if number is None:
+            reason = "its boxes name several classes" if ids else "no box names its class"
             left_out.append(LeftOut(row.image, reason))
-        elif ids[0] not in names:
+        elif number not in names:
             raise DataError(
-                f"{row.image} has a box of class number {ids[0]}, which has no name ({origin}): "
+                f"{row.image} has a box of class number {number}, which has no name ({origin}): "
                 "name all numbers in box_classes."
             )
         else:
-            rows.append(replace(row, label=names[ids[0]]))
+            rows.append(replace(row, label=names[number]))
     before = {row.image: row.label for row in manifest.rows}
     changed = sum(before[row.image] != row.label for row in rows)
     listed = ", ".join(f"{number} {name}" for number, name in sorted(names.items()))
@@ -64,7 +73,17 @@ def label_by_boxes(manifest: Manifest, classes: Sequence[str]) -> Manifest:
         f"Classes are taken from the boxes ({listed}; {origin}); {changed} of {len(rows)} images "
         "lie in another class's folder."
     )
+    if several:
+        note += f" {several} images have boxes of several classes: {CHOICES[choice]}."
     return replace(manifest, rows=tuple(rows), left_out=tuple(left_out), note=note)
+
+
+def _choose(ids: Sequence[int], choice: str) -> int | None:
+    """Return the class number that counts, of those of an image's boxes in their order."""
+    if choice == "agree":
+        return ids[0] if len(set(ids)) == 1 else None
+    counted = ids[:1] if choice == "first" else ids
+    return max(dict.fromkeys(counted), key=counted.count, default=None)
 
 
 def _names(manifest: Manifest, classes: Sequence[str]) -> tuple[Names, str]:
