@@ -10,6 +10,8 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
+import torch
+
 REPEATS = 3
 DATA = Path(os.environ.get("TUMORSCOPE_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
@@ -80,6 +82,8 @@ def machine() -> str:
     parts = [f"{os.cpu_count()} cores", _processor(), f"Python {platform.python_version()}"]
     names = ("torch", "onnxruntime", "openvino", "fastai")
     parts += [f"{name} {version(name)}" for name in names if find_spec(name)]
+    if torch.cuda.is_available():
+        parts.append(torch.cuda.get_device_name())
     return ", ".join(parts)
 
 

@@ -15,16 +15,16 @@ declare_missing_operators()
 from torchvision import datasets, models, transforms  # noqa: E402
 
 MEAN, DEVIATION = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
-BATCH, WORKERS = 32, 2
+BATCH, WORKERS, GPU_WORKERS = 32, 2, 8
 
 AUGMENTATION: Sequence[nn.Module] = (  # that of our `resnet18`
-    transforms.RandomRotation(15),
+    transforms.RandomRotation(25),
     transforms.RandomHorizontalFlip(),
     transforms.RandomVerticalFlip(),
 )
 
 
-def image_folder(folder: Path, size: int, augmentation: Sequence[nn.Module] = ()) -> Dataset[Any]:
+def image_folder(folder: Path, size: int, augmentation: Sequence[nn.Module] = ()) -> Any:
     """Return the folder as torchvision reads it."""
     steps = [
         transforms.Resize((size, size)),
@@ -32,13 +32,12 @@ def image_folder(folder: Path, size: int, augmentation: Sequence[nn.Module] = ()
         transforms.ToTensor(),
         transforms.Normalize(MEAN, DEVIATION),
     ]
-    images: Dataset[Any] = datasets.ImageFolder(str(folder), transforms.Compose(steps))
-    return images
+    return datasets.ImageFolder(str(folder), transforms.Compose(steps))
 
 
-def loader(images: Dataset[Any]) -> DataLoader[Any]:
+def loader(images: Dataset[Any], workers: int = WORKERS) -> DataLoader[Any]:
     """Return a loader as the notebooks make one."""
-    return DataLoader(images, batch_size=BATCH, shuffle=True, num_workers=WORKERS)
+    return DataLoader(images, batch_size=BATCH, shuffle=True, num_workers=workers)
 
 
 def plain_loop(
@@ -48,8 +47,8 @@ def plain_loop(
     *,
     size: int,
     epochs: int,
-    classes: int = 4,
     augmentation: Sequence[nn.Module] = AUGMENTATION,
+    device: str = "cpu",
 ) -> nn.Module:
     """Train a torchvision network in an eager loop with Adam and return it.
 
@@ -59,21 +58,22 @@ def plain_loop(
         learning: names of the modules that learn; all of them where empty.
         size: of the images, in pixels.
         epochs: how many.
-        classes: how many.
         augmentation: what is done to the images before they are tensors.
+        device: where it trains; to a GPU more processes bring images.
     """
-    model: nn.Module = getattr(models, backbone)(num_classes=classes)
+    images = image_folder(folder, size, augmentation)
+    model: nn.Module = getattr(models, backbone)(num_classes=len(images.classes)).to(device)
     if learning:
         model.requires_grad_(False)
         for name in learning:
             model.get_submodule(name).requires_grad_(True)
     optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=1e-3)
-    batches = loader(image_folder(folder, size, augmentation))
+    batches = loader(images, WORKERS if device == "cpu" else GPU_WORKERS)
     model.train()
     for _ in range(epochs):
         for pixels, labels in batches:
             optimizer.zero_grad()
-            loss = nn.functional.cross_entropy(model(pixels), labels)
+            loss = nn.functional.cross_entropy(model(pixels.to(device)), labels.to(device))
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
     return model
@@ -90,7 +90,7 @@ def fastai_learner(folder: Path, *, size: int, epochs: int) -> None:
     )
 
     turns = aug_transforms(
-        flip_vert=True, max_rotate=15, max_zoom=1, max_lighting=0, max_warp=0, size=size
+        flip_vert=True, max_rotate=25, max_zoom=1, max_lighting=0, max_warp=0, size=size
     )
     images = ImageDataLoaders.from_folder(
         folder,

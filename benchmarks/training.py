@@ -9,7 +9,7 @@ from itertools import product
 from pathlib import Path
 
 from benchmarks.measure import DATA, Comparison, compare_all
-from benchmarks.peers import fastai_learner, plain_loop
+from benchmarks.peers import BATCH, fastai_learner, plain_loop
 from tumorscope.data.layouts import read_manifest
 from tumorscope.data.store import open_store
 from tumorscope.model import build_classifier
@@ -32,17 +32,18 @@ def subset(folder: Path) -> None:
             shutil.copy(path, target)
 
 
-def ours(folder: Path, *settings: str, size: int, epochs: int) -> None:
+def ours(folder: Path, *settings: str, size: int, epochs: int, device: str = "cpu") -> None:
     """Train through the package, from files to best weights; nothing read before is kept."""
     with tempfile.TemporaryDirectory() as top:
         os.environ["TUMORSCOPE_CACHE"] = f"{top}/cache"
-        recipe = load_recipe("resnet18", [f"epochs={epochs}", f"image_size={size}", *settings])
+        given = [f"epochs={epochs}", f"image_size={size}", f"batch_size={BATCH}", *settings]
+        recipe = load_recipe("resnet18", given)
         store = open_store(read_manifest(folder), size)
         parts: list[Part] = ["train"] * len(store)
         parts[:HELD_OUT] = ["validation"] * HELD_OUT
         partition = Partition(tuple(parts), tuple(map(str, range(len(store)))), "drawn", "")
-        model = build_classifier(recipe, 4)
-        fit(model, store, partition, recipe, TrainingContext(Path(top), "cpu", Quiet()))
+        model = build_classifier(recipe, len(store.manifest.classes))
+        fit(model, store, partition, recipe, TrainingContext(Path(top), device, Quiet()))
 
 
 def staged() -> Iterator[Comparison]:

@@ -235,7 +235,7 @@ def test_out_of_memory_says_what_to_lower(tmp_path: Path) -> None:
     """A real failed allocation becomes the names of two settings."""
     recipe = load_recipe("resnet18")
     with (
-        pytest.raises(OutOfMemory, match=r"lower batch_size \(now 32\) or image_size \(now 224\)"),
+        pytest.raises(OutOfMemory, match=r"lower batch_size \(now 16\) or image_size \(now 224\)"),
         _readable_errors(recipe, TrainingContext(tmp_path, "cpu", Quiet()), []),
     ):
         torch.empty(10**15)
