@@ -70,12 +70,13 @@ def test_what_computes_otherwise_is_traced_itself(
     graphs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A temperature and a mean over mirrored images; another temperature is a weight again."""
-    other = network(0, 2.0, "flip_averaging=true")
+    views = ("flip_averaging=true", "answer_views=4")
+    other = network(0, 2.0, *views)
     traced_now = export_network(other, SIZE)
     assert_answers_alike(traced_now, other)
     assert len(list(graphs.iterdir())) == 2
     refuse_tracing(monkeypatch)
-    cold = network(0, 0.5, "flip_averaging=true")
+    cold = network(0, 0.5, *views)
     assert_answers_alike(export_network(cold, SIZE), cold)
     again = export_network(other, SIZE)
     assert again.SerializeToString() == traced_now.SerializeToString()

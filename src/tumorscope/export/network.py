@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError
 from onnx import ModelProto
 from torch import Tensor
 
+from tumorscope._version import __version__
 from tumorscope.data.store import cache_folder
 from tumorscope.export.parity import TOLERANCE, agreement, open_onnx
 from tumorscope.model.deployed import Network
@@ -21,7 +22,7 @@ from tumorscope.support.files import write_bytes
 
 INPUT = "pixels"
 OUTPUTS = ("probabilities", "embedding")
-TRACERS = ("tumorscope", "torch", "timm", "onnx", "onnxscript")  # another version, another trace
+TRACERS = ("torch", "timm", "onnx", "onnxscript")  # another version, another trace
 IMAGES = 4  # of noise, on which a graph from the cache must answer as the network does
 
 
@@ -48,7 +49,7 @@ def export_network(network: Network, size: int) -> ModelProto:
 def _key(network: Network, size: int) -> str:
     """Name an architecture, with whatever else decides how its trace looks."""
     shapes = [(name, value.shape, value.dtype) for name, value in _tensors(network).items()]
-    versions = [(name, version(name)) for name in TRACERS]
+    versions = [__version__, *((name, version(name)) for name in TRACERS)]
     parts = (network, shapes, size, versions)
     return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()[:32]
 

@@ -1,6 +1,7 @@
 """The end of a run: calibration and gate are fitted, graph checked, bundle written."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -25,7 +26,7 @@ from tumorscope.metrics.conformal import ERROR_RATE, class_thresholds
 from tumorscope.model import Classifier
 from tumorscope.model.deployed import DeployedModel, GateLayer, GateViews, Network, Preprocess
 from tumorscope.model.gate import Gate, Views, fit_gate
-from tumorscope.model.weights import weights_digest
+from tumorscope.model.weights import weights_origin
 from tumorscope.records import PARTS, Partition
 from tumorscope.schema.card import Card, GateSummary, ModelCalibration, Preprocessing, Provenance
 from tumorscope.schema.labels import canonical
@@ -101,7 +102,7 @@ def export_bundle(
             partition=partition.note,
             images={part: len(partition.where(part)) for part in PARTS},
             kept_epoch=kept_epoch,
-            weights=_origin(recipe),
+            **_origin(recipe),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         ),
         versions={name: version(name) for name in PACKAGES},
@@ -121,22 +122,36 @@ def _saved(module: nn.Module) -> bytes:
 
 def run_model(model: Classifier, store: Store, rows: NDArray[np.intp]) -> ModelOutputs:
     """Return the outputs of a model, on the CPU and in evaluation mode, on some images."""
-    network, size = Network(model).eval(), store.size
-    gaze = GateViews(size)
+    network, gaze = Network(model).eval(), GateViews(store.size)
 
     def parts(pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Return probabilities, picture, texture and features of some images."""
         chances, embedding = network(pixels)
         return (chances, *gaze(pixels), embedding)
 
+    chances, *views = _over_batches(parts, store, rows)
+    return ModelOutputs(chances, Views(*views))
+
+
+def _gate_views(model: Classifier, store: Store, rows: NDArray[np.intp]) -> Views:
+    """Return what the gate sees of some images, for which no answer is needed."""
+    gaze = GateViews(store.size)
+    return Views(
+        *_over_batches(lambda p: (*gaze(p), model.embed(p.unsqueeze(1))), store, rows),
+    )
+
+
+def _over_batches(
+    parts: Callable[[torch.Tensor], tuple[torch.Tensor, ...]], store: Store, rows: NDArray[np.intp]
+) -> list[NDArray[np.float32]]:
+    """Return what a function makes of some images, batch by batch, part by part."""
     with torch.inference_mode():
-        outputs = [tuple(part[:0] for part in parts(torch.zeros(1, size, size)))]
+        outputs = [tuple(part[:0] for part in parts(torch.zeros(1, store.size, store.size)))]
         outputs += [
             parts(torch.from_numpy(store.pixels(rows[numbers])).float())
             for numbers in batches(len(rows), BATCH)
         ]
-    chances, *views = (torch.cat(values).numpy() for values in zip(*outputs, strict=True))
-    return ModelOutputs(chances, Views(*views))
+    return [torch.cat(values).numpy() for values in zip(*outputs, strict=True)]
 
 
 def calibrate(seen: ModelOutputs, store: Store, rows: NDArray[np.intp]) -> ModelCalibration:
@@ -163,11 +178,11 @@ def make_gate(model: Classifier, store: Store, partition: Partition, held: Model
     """Learn from training images what inputs must be like, and how strange from others."""
     rows = partition.where("train")
     drawn = np.random.default_rng(0).permutation(rows)[:GATE_IMAGES]
-    seen = run_model(model, store, drawn)
+    seen = _gate_views(model, store, drawn)
     if len(held.chances) >= HELD_IMAGES:
-        return fit_gate(seen.views, held.views)
+        return fit_gate(seen, held.views)
     last = max(1, len(drawn) // 4)
-    return fit_gate(seen.views.some(slice(last, None)), seen.views.some(slice(last)))
+    return fit_gate(seen.some(slice(last, None)), seen.some(slice(last)))
 
 
 def checked_onnx(deployed: DeployedModel, examples: NDArray[np.uint8]) -> ModelProto:
@@ -203,9 +218,13 @@ def check_resize(graph: ModelProto, store: Store, rows: NDArray[np.intp]) -> Non
         check_single("ONNX", agreement(expected, answers, 2 * TOLERANCE))
 
 
-def _origin(recipe: Recipe) -> str | None:
-    """Say what weights a run started from."""
+def _origin(recipe: Recipe) -> dict[str, str | None]:
+    """Say what weights a run started from, for the card."""
     if recipe.weights:
-        path = Path(recipe.weights)
-        return f"{path.name}, SHA-256 {weights_digest(path)}"
-    return f"published weights of {recipe.backbone}" if recipe.pretrained else None
+        origin = weights_origin(recipe)
+        return {
+            "weights": f"{origin.name}, SHA-256 {origin.digest}",
+            "weights_source": origin.source or None,
+            "weights_licence": origin.licence or None,
+        }
+    return {"weights": f"published weights of {recipe.backbone}" if recipe.pretrained else None}

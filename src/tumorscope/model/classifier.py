@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from tumorscope.errors import RecipeError
 from tumorscope.model.heads import AttentionPool
+from tumorscope.model.views import view_matrices
 from tumorscope.schema.recipe import Recipe
 
 GREY_LEVELS = 255.0
@@ -30,6 +31,8 @@ class Classifier(nn.Module):
 
     mean: Tensor
     std: Tensor
+    view_rows: Tensor
+    view_columns: Tensor
 
     def __init__(self, trunk: nn.Module, features: int, classes: int, recipe: Recipe) -> None:
         super().__init__()
@@ -43,6 +46,9 @@ class Classifier(nn.Module):
         mean, std = torch.tensor(recipe.normalize.mean), torch.tensor(recipe.normalize.std)
         self.register_buffer("mean", mean.reshape(shape) * GREY_LEVELS, persistent=False)
         self.register_buffer("std", std.reshape(shape) * GREY_LEVELS, persistent=False)
+        rows, columns = view_matrices(recipe.image_size, recipe.answer_views - 1)
+        self.register_buffer("view_rows", rows, persistent=False)
+        self.register_buffer("view_columns", columns, persistent=False)
 
     def normalized(self, pixels: Tensor) -> Tensor:
         """Return grey levels as the trunk takes them: three channels, normalised."""
@@ -69,15 +75,37 @@ class Classifier(nn.Module):
         """
         return self.decide(self.trunk(self.normalized(pixels)))
 
+    @property
+    def view_count(self) -> int:
+        """How many views of an image an answer is averaged over."""
+        return (1 + len(self.view_rows)) * (2 if self.flip_averaging else 1)
+
+    def views(self, pixels: Tensor) -> Tensor:
+        """Return all views of some images, the images themselves first.
+
+        Args:
+            pixels: as `forward` takes them.
+
+        Returns:
+            float, shape (view_count · n, 1, height, width), one view of all images after the other.
+        """
+        pairs = zip(self.view_rows, self.view_columns, strict=True)
+        seen = [pixels, *(rows @ pixels @ columns.T for rows, columns in pairs)]
+        if self.flip_averaging:
+            seen += [view.flip(3) for view in seen]
+        return torch.cat(seen) if len(seen) > 1 else pixels
+
+    def mean_of_views(self, logits: Tensor) -> Tensor:
+        """Return probabilities, shape (n, classes), from the logits of all views of n images."""
+        chances = logits.float().softmax(dim=1)
+        return chances.reshape(self.view_count, -1, chances.shape[1]).mean(dim=0)
+
     def probabilities(self, pixels: Tensor) -> Tensor:
         """Return the model's answer: probabilities, float, shape (n, classes).
 
-        With `flip_averaging`, the mean of those of each image and of its mirror image.
+        Where there are several views of each image, the mean of theirs.
         """
-        chances = self.forward(pixels).float().softmax(dim=1)
-        if not self.flip_averaging:
-            return chances
-        return 0.5 * (chances + self.forward(pixels.flip(3)).float().softmax(dim=1))
+        return self.mean_of_views(self.forward(self.views(pixels)))
 
     def set_trainable(self, blocks: Sequence[str], statistics: str = "learned") -> None:
         """Let some blocks learn and keep all else, batch-norm statistics included, as it is.

@@ -60,7 +60,8 @@ class Network(nn.Module):
 
     def extra_repr(self) -> str:
         """Name what changes the computation and shows in no module."""
-        return f"flip_averaging={self.classifier.flip_averaging}, tempered={self.tempered}"
+        flips, views = self.classifier.flip_averaging, self.classifier.view_count
+        return f"flip_averaging={flips}, views={views}, tempered={self.tempered}"
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Return probabilities, shape (n, classes), and embedding, shape (n, features).
@@ -68,12 +69,9 @@ class Network(nn.Module):
         Args:
             pixels: grey levels in [0, 255], float32, shape (n, size, size).
         """
-        levels = pixels.unsqueeze(1)
-        embedding = self.classifier.embed(levels)
-        chances = self.classifier.head(embedding).float().softmax(dim=1)
-        if self.classifier.flip_averaging:
-            mirrored = self.classifier(levels.flip(3)).float().softmax(dim=1)
-            chances = 0.5 * (chances + mirrored)
+        features = self.classifier.embed(self.classifier.views(pixels.unsqueeze(1)))
+        chances = self.classifier.mean_of_views(self.classifier.head(features))
+        embedding = features.reshape(self.classifier.view_count, -1, features.shape[1])[0]
         if self.tempered:
             chances = (chances.clamp_min(TINY).log() / self.temperature).softmax(dim=1)
         return chances, embedding

@@ -1,38 +1,77 @@
-"""Weights that somebody else trained: from a file, or by timm's own loading."""
+"""Weights that somebody else trained, from a file or an installed package, and their origin."""
 
 import hashlib
+import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load
 from torch import Tensor, nn
 
 from tumorscope.errors import RecipeError
+from tumorscope.model.weights_packages import (
+    PACKAGES,
+    WeightsPackage,
+    timm_names,
+    weights_package,
+)
+from tumorscope.schema.recipe import Recipe
 
 PICKLED = (".pth", ".pt", ".bin", ".ckpt")
 WRAPPERS = ("state_dict", "model", "model_state_dict")
 PARALLEL = "module."  # what PyTorch's parallel training puts before every name
 OURS = ("model.trunk.", "trunk.")  # the backbone in our checkpoints, in our bundles
+OTHERS = ("model.backbone.", "model.", "backbone.")  # in those of others' Lightning modules
 NAMED = 4  # layers that a message names of each kind
+NEAR = 1e-3  # between two means of grey levels scaled to [0, 1] that are the same
 
 
-def load_weights(trunk: nn.Module, path: Path, classifier: str | Sequence[str]) -> None:
-    """Put the weights of a file into a network without its last layer.
+@dataclass(frozen=True)
+class WeightsOrigin:
+    """What is known of the weights that a run starts from.
+
+    Attributes:
+        name: of the file or package.
+        digest: SHA-256 of the file.
+        source, licence: as the file's metadata or the package says; empty where it does not.
+        mean, std: how the images were normalised that they were trained on, of grey levels scaled
+            to [0, 1]; None where that is not said.
+    """
+
+    name: str
+    digest: str
+    source: str = ""
+    licence: str = ""
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+
+
+def load_weights(trunk: nn.Module, recipe: Recipe, classifier: str | Sequence[str]) -> None:
+    """Put the weights that a recipe names into a network without its last layer.
 
     Args:
         trunk: the network.
-        path: a safetensors file, or a `.pth` of tensors alone; no pickle is ever executed.
+        recipe: its `weights` is a safetensors file, a `.pth` of tensors alone (no pickle is ever
+            executed) or an installed package of weights.
         classifier: the name of the last layer in the file, or several, which are not used.
 
     Raises:
-        RecipeError: the file cannot be read or does not fit; the message names layers.
+        RecipeError: there is no such file or package, it cannot be read, does not fit (the message
+            names layers), or was trained on images normalised otherwise.
+        MissingExtra: the package is not installed.
     """
     last = (classifier,) if isinstance(classifier, str) else tuple(classifier)
-    weights = _of_trunk(read_weights(path), last)
-    expected = trunk.state_dict()
+    path, package = _locate(recipe)
+    _refuse_other_normalization(recipe, weights_origin(recipe))
+    tensors, expected = read_weights(path), trunk.state_dict()
+    if package is not None:
+        tensors = timm_names(package, tensors)
+    weights = _of_trunk(tensors, last, expected)
     counters = {name for name in expected if name.endswith("num_batches_tracked")}
     problems = [
         _some("missing in the file", sorted(expected.keys() - weights.keys() - counters)),
@@ -50,6 +89,72 @@ def load_weights(trunk: nn.Module, path: Path, classifier: str | Sequence[str]) 
         differing = "; ".join(problem for problem in problems if problem)
         raise RecipeError(f"The weights {path} do not fit the backbone: {differing}.")
     trunk.load_state_dict(weights, strict=False)  # only counters of batches may be missing
+
+
+def _locate(recipe: Recipe) -> tuple[Path, WeightsPackage | None]:
+    """Return the file of a recipe's weights, and the package that it lies in, if it does."""
+    given = str(recipe.weights)
+    package = weights_package(given, recipe.backbone)
+    if package is not None:
+        return package.path(), package
+    if not Path(given).is_file():
+        raise RecipeError(
+            f"There is no weights file {given}, and no package of weights is called so: check "
+            f"weights=…; packages: {', '.join(PACKAGES)}."
+        )
+    return Path(given), None
+
+
+def weights_origin(recipe: Recipe) -> WeightsOrigin:
+    """Return what is known of the weights that a recipe names.
+
+    Raises:
+        RecipeError: there are none, or their metadata cannot be read.
+    """
+    path, package = _locate(recipe)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if package is not None:
+        facts = (package.source, package.licence, package.mean, package.std)
+        return WeightsOrigin(package.name, digest, *facts)
+    if path.suffix != ".safetensors":
+        return WeightsOrigin(path.name, digest)
+    try:
+        with safe_open(path, "pt") as file:
+            said = file.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise RecipeError(f"The weights {path} cannot be read: {error}.") from error
+    return WeightsOrigin(
+        path.name,
+        digest,
+        said.get("source", ""),
+        said.get("licence", said.get("license", "")),
+        _numbers(said.get("mean")),
+        _numbers(said.get("std")),
+    )
+
+
+def _numbers(text: str | None) -> tuple[float, ...] | None:
+    """Return the list of numbers that metadata states, None where it states none."""
+    try:
+        return tuple(float(number) for number in json.loads(text or ""))
+    except (ValueError, TypeError):
+        return None
+
+
+def _refuse_other_normalization(recipe: Recipe, origin: WeightsOrigin) -> None:
+    """Refuse to normalise otherwise than the images that weights were trained on."""
+    if not recipe.check_normalization:
+        return
+    for name, own in (("mean", recipe.normalize.mean), ("std", recipe.normalize.std)):
+        stated = getattr(origin, name)
+        if stated is None or len(stated) != len(own):
+            continue
+        if max(abs(a - b) for a, b in zip(stated, own, strict=True)) > NEAR:
+            raise RecipeError(
+                f"The weights {origin.name} were trained on images normalised by "
+                f"{name}={list(stated)}, and the recipe has {list(own)}: give "
+                f'"normalize.{name}={list(stated)}", or check_normalization=false to keep it.'
+            )
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -86,15 +191,27 @@ def _tensors(path: Path, content: Any) -> dict[str, Tensor]:
     return dict(content)
 
 
-def _of_trunk(tensors: dict[str, Tensor], last: Sequence[str]) -> dict[str, Tensor]:
+def _of_trunk(
+    tensors: dict[str, Tensor], last: Sequence[str], expected: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
     """Return what belongs to the backbone, by the names that it has there."""
     tensors = {name.removeprefix(PARALLEL): value for name, value in tensors.items()}
     for prefix in OURS:
         own = {n.removeprefix(prefix): v for n, v in tensors.items() if n.startswith(prefix)}
         if own:
             return own
+    fitting = Counter({prefix: _shared(tensors, prefix, expected) for prefix in OTHERS})
+    ((prefix, count),) = fitting.most_common(1)
+    if count > _shared(tensors, "", expected):
+        own = {n.removeprefix(prefix): v for n, v in tensors.items() if n.startswith(prefix)}
+        tensors = own
     dropped = tuple(f"{name}." for name in last)
     return {name: value for name, value in tensors.items() if not name.startswith(dropped)}
+
+
+def _shared(tensors: Mapping[str, Tensor], prefix: str, expected: Mapping[str, Tensor]) -> int:
+    """Return how many of the expected names are there behind a prefix."""
+    return sum(prefix + name in tensors for name in expected)
 
 
 def _some(what: str, names: list[str]) -> str:
@@ -102,8 +219,3 @@ def _some(what: str, names: list[str]) -> str:
         return ""
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return f"{what}: {', '.join(names[:NAMED])}{more}"
-
-
-def weights_digest(path: Path) -> str:
-    """Return the SHA-256 of a weights file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()

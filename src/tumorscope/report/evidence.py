@@ -90,9 +90,7 @@ def _answers(results: Results, card: Card, environment: Mapping[str, Any]) -> di
         "training": f"{_stages(recipe)} Batches of {recipe.batch_size}, seed {recipe.seed}; the "
         "whole recipe is in recipe.yaml.",
         "chosen": f"Epoch {origin.kept_epoch}, by {recipe.keep} on the validation part.",
-        "ensemble": "Answers to each image and its mirror image are averaged."
-        if recipe.flip_averaging
-        else "None.",
+        "ensemble": _averaged_views(recipe),
         "measures": "Accuracy, balanced accuracy, F1, AUROC, average precision, sensitivity, "
         "specificity, predictive values, kappa, MCC, Brier score, log loss, calibration error, "
         "coverage of conformal sets, area under the risk-coverage curve.",
@@ -127,3 +125,15 @@ def _answers(results: Results, card: Card, environment: Mapping[str, Any]) -> di
         + ", ".join(f"{n} {s.support}" for n, s in results.all.per_class.items())
         + f". Class weights in the loss: {recipe.class_weights}.",
     }
+
+
+def _averaged_views(recipe: Recipe) -> str:
+    """Say over which views of an image an answer is averaged."""
+    own = "each image"
+    if recipe.answer_views > 1:
+        own = f"{recipe.answer_views} views of each image (itself, zoomed, shifted)"
+    if recipe.flip_averaging:
+        own += (
+            " and the mirror image of each" if recipe.answer_views > 1 else " and its mirror image"
+        )
+    return "None." if own == "each image" else f"Answers to {own} are averaged."

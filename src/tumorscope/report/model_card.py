@@ -80,5 +80,15 @@ def usage(card: Card) -> str:
             "\nColour becomes grey by ITU-R 601: 0.299 red + 0.587 green + 0.114 blue. "
             "Thresholds of the sets of labels are in `card.json`, `calibration`.\n",
             f"Licence: {card.licence}\n",
+            *_weights_licence(card),
         ]
     )
+
+
+def _weights_licence(card: Card) -> list[str]:
+    """Say under what licence the weights are that training started from."""
+    origin = card.provenance
+    if not origin.weights_licence:
+        return []
+    whence = f" ({origin.weights_source})" if origin.weights_source else ""
+    return [f"It was trained from weights{whence} under this licence: {origin.weights_licence}.\n"]

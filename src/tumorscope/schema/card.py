@@ -49,6 +49,8 @@ class Provenance(Strict):
         images: how many images each part had.
         kept_epoch: the epoch whose weights these are.
         weights: what training started from; None from scratch.
+        weights_source, weights_licence: where these weights come from and under what licence, as
+            their file says; None where it does not.
         created: when, ISO 8601, UTC.
     """
 
@@ -60,6 +62,8 @@ class Provenance(Strict):
     images: dict[str, int]
     kept_epoch: int
     weights: str | None = None
+    weights_source: str | None = None
+    weights_licence: str | None = None
     created: str
 
 

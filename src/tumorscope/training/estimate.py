@@ -38,7 +38,7 @@ def _stage_seconds(
     """Return the seconds of a stage, all its epochs, without validation."""
     model.to(device).set_trainable(stage.train, stage.statistics)
     model.eval()  # which leaves the statistics of batch norm alone
-    if stage.views is not None and not recipe.flip_averaging:  # the front is run once a view
+    if stage.views is not None:  # the front is run once a view
         return images * stage.views * _step_seconds(model, recipe, device, learning=False)
     return images * stage.epochs * _step_seconds(model, recipe, device, learning=True)
 

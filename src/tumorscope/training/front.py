@@ -67,7 +67,7 @@ def front_outputs(
     if processes.leads():
         shutil.rmtree(folder, ignore_errors=True)  # what a killed run left
     processes.wait()
-    if stage.views is None or data.recipe.flip_averaging:
+    if stage.views is None:
         yield None
         return
     halves = split_trunk(model.to(context.device), data.recipe.image_size)

@@ -239,14 +239,14 @@ class Classification(lightning.LightningModule):
         self.validation_accuracy.reset()
 
     def validation_step(self, batch: Batch, _: int) -> None:
-        """Score one batch as it is."""
+        """Score one batch as it is, without the views that an answer is averaged over."""
         if not len(batch.labels):  # fewer images than processes
             return
         if self._outputs is not None:
             logits = self._halves(self.kept_model).logits(self._read(batch, view=0))
-            chances = logits.float().softmax(dim=1)
         else:
-            chances = self.kept_model.probabilities(batch.pixels.float())
+            logits = self.kept_model(batch.pixels.float())
+        chances = logits.float().softmax(dim=1)
         loss = functional.nll_loss(chances.clamp(min=TINY).log(), batch.labels)
         self.validation_loss.update(loss, weight=len(batch.labels))
         self.validation_accuracy.update(chances, batch.labels)
