@@ -131,6 +131,8 @@ def test_recipe_fields_are_documented(part: type[BaseModel], prefix: str) -> Non
             assert not re.search("[1-9]", said), name
         elif isinstance(default, str):
             assert said == f"`{default}`", name
+        elif default is True:
+            assert said == "`true`", name
         elif isinstance(default, tuple):
             assert said in ("0.5 each", "`all`"), name
         else:
