@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 import tumorscope
 from tests.conftest import Command
 from tests.training.runs import train_only
 from tumorscope.data.layouts import read_manifest
+from tumorscope.inference.predict import Predictor
+from tumorscope.model import build_classifier, build_trunk
 from tumorscope.schema.recipe import load_recipe, recipe_names
 from tumorscope.support.files import read_csv
 
@@ -106,13 +108,21 @@ def test_recipes_run_end_to_end(
 
 
 def test_classes_can_come_from_the_boxes(few: Callable[[str], Path], tmp_path: Path) -> None:
-    """`label_from=boxes` trains and evaluates on the numbers' names."""
-    options = [*small("resnet50-boxes"), "label_from=boxes", "box_classes=[g, m, n, p]"]
+    """Trains and evaluates on the numbers' names; its weights' licence travels to the card."""
+    options = [*small("resnet50-boxes"), "box_classes=[g, m, n, p]"]
+    path = tmp_path / "w.safetensors"
+    said = {"source": "a lab's page", "licence": "non-commercial"}
+    save_file(build_trunk(load_recipe("resnet50-boxes", options)).state_dict(), path, said)
+    options.append(f"weights={path}")
     run = tumorscope.train(
         data=few("boxes"), recipe="resnet50-boxes", out=tmp_path / "run", overrides=options
     )
     assert set(run.results.classes) <= {"g", "m", "n", "p"}
     assert tumorscope.evaluate(run=run.folder).all.accuracy == run.results.all.accuracy
+    origin = Predictor.load(run.folder).card.provenance
+    assert (origin.weights_source, origin.weights_licence) == tuple(said.values())
+    page = (run.folder / "bundle" / "README.md").read_text(encoding="utf-8")
+    assert "weights (a lab's page) under this licence: non-commercial" in page
 
 
 def test_a_frozen_stage_leaves_the_backbone_bit_identical(phantoms: Path, tmp_path: Path) -> None:
@@ -120,8 +130,6 @@ def test_a_frozen_stage_leaves_the_backbone_bit_identical(phantoms: Path, tmp_pa
     overrides = [*small("mobilenetv2-staged"), "epochs=2", "weight_averaging=0.9", "keep=last"]
     recipe = load_recipe("mobilenetv2-staged", [*overrides, "stages.1.train=[head]"])
     train_only(phantoms, tmp_path / "run", (), recipe)
-    from tumorscope.model import build_classifier  # noqa: PLC0415 (needs the shim of conftest)
-
     began = build_classifier(recipe, classes=4).state_dict()
     ended = load_file(tmp_path / "run" / "checkpoints" / "best.safetensors")
     for name, value in ended.items():

@@ -8,6 +8,7 @@ import pytest
 
 import tumorscope
 from tests.conftest import Command
+from tests.report.test_report import assert_drawn
 from tumorscope.data.phantom import Head
 from tumorscope.evaluation.corruptions import CHANGES, Change
 from tumorscope.schema.results import Results
@@ -48,8 +49,9 @@ def test_robustness_is_measured_when_asked_for(
     """Eight changes at five strengths, each with n and interval."""
     assert tiny_run.results.robustness is None
     shutil.copytree(tiny_run.folder, tmp_path / "run")
-    done = command("evaluate", "run", "--robustness", "--json")
+    done = command("evaluate", "run", "--robustness", "--figures", "svg", "--json")
     assert done.returncode == 0, done.stderr
+    assert_drawn(tmp_path / "run", ("png", "svg"))
     found = Results.model_validate_json(done.stdout).robustness
     assert found is not None
     assert [s.change for s in found] == [change.name for change in CHANGES]

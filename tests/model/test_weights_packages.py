@@ -6,12 +6,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-import tumorscope
 from tumorscope.errors import MissingExtra, RecipeError
-from tumorscope.inference.predict import Predictor
 from tumorscope.model import build_trunk, weights_packages
-from tumorscope.model.weights import weights_origin
-from tumorscope.report.model_card import usage
 from tumorscope.schema.recipe import Recipe, load_recipe
 
 SMALL = ("backbone=resnet10t", "pretrained=false", "image_size=32")
@@ -82,19 +78,3 @@ def test_a_file_that_was_normalised_otherwise_is_refused(tmp_path: Path) -> None
         build_trunk(load_recipe("resnet18", given))
     build_trunk(load_recipe("resnet18", [*given, "normalize.mean=[0.1, 0.1, 0.1]"]))
     build_trunk(load_recipe("resnet18", [*given, "check_normalization=false"]))
-
-
-def test_source_and_licence_travel_into_the_bundle(phantoms: Path, tmp_path: Path) -> None:
-    """From the file's metadata to the card and the model card."""
-    recipe = load_recipe("resnet18", ["backbone=cnn", "image_size=32", "epochs=1"])
-    path = tmp_path / "w.safetensors"
-    said = {"source": "a lab's page", "licence": "non-commercial"}
-    save_file(build_trunk(recipe).state_dict(), path, said)
-    changed = recipe.model_copy(update={"weights": str(path)})
-    assert weights_origin(changed).licence == "non-commercial"
-    run = tumorscope.train(data=phantoms, recipe=changed, out=tmp_path / "run", device="cpu")
-    card = Predictor.load(run.folder).card
-    assert card.provenance.weights_source == "a lab's page"
-    assert card.provenance.weights_licence == "non-commercial"
-    assert "weights (a lab's page) under this licence: non-commercial" in usage(card)
-    assert "non-commercial" in (run.folder / "bundle" / "README.md").read_text(encoding="utf-8")
