@@ -18,6 +18,13 @@ from tumorscope.training import TrainingContext, fit, resolve_device
 BATCH = 64
 
 
+def patient_numbers(store: Store) -> list[int]:
+    """Return a number a row that tells its patient from the others."""
+    patients = [str(row.patient_id) for row in store.manifest.rows]
+    number_of = {patient: number for number, patient in enumerate(sorted(set(patients)))}
+    return [number_of[patient] for patient in patients]
+
+
 def train_bare(store: Store, partition: Partition, recipe: Recipe, device: str) -> Classifier:
     """Train on a partition and return the network with the weights that were kept, there."""
     with tempfile.TemporaryDirectory() as folder:

@@ -21,7 +21,7 @@ from scipy import stats
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from experiments.bare import answer, marks, train_bare
+from experiments.bare import answer, marks, patient_numbers, train_bare
 from tumorscope.data.dataset import read_store
 from tumorscope.data.store import Store
 from tumorscope.grouping.partition import fold_partition
@@ -93,8 +93,7 @@ def train(data: Path, recipe: Recipe, device: str) -> tuple[str, str, str]:
 def few(store: Store, recipe: Recipe) -> Partition:
     """Return parts by patient in which few images train; which, follows from the seed."""
     rows = store.manifest.rows
-    patients = sorted({str(row.patient_id) for row in rows})
-    numbers = [patients.index(str(row.patient_id)) for row in rows]
+    numbers = patient_numbers(store)
     whole = fold_partition(
         rows,
         numbers,
@@ -103,7 +102,7 @@ def few(store: Store, recipe: Recipe) -> Partition:
         seed=recipe.seed,
         validation_share=0.15,
     )
-    order = np.random.default_rng(recipe.seed).permutation(len(patients))
+    order = np.random.default_rng(recipe.seed).permutation(max(numbers) + 1)
     kept: set[int] = set()
     count = 0
     for patient in order:
@@ -148,7 +147,8 @@ def report(rows: Sequence[dict[str, str]]) -> None:
             f"{means['bfloat16'].mean():.1%}; difference {differences.mean():+.1f} points "
             f"({low:+.1f} to {high:+.1f} over seeds; {100 * ends[0]:+.1f} to {100 * ends[1]:+.1f} "
             f"over patients); median time {time_of['single']:.0f} and {time_of['bfloat16']:.0f} s; "
-            f"a loss of more than {WORTH:g} point is {'' if low < -WORTH else 'not '}possible"
+            f"a loss of more than {WORTH:g} point is "
+            f"{'not excluded' if low < -WORTH else 'excluded over seeds'}"
         )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from experiments import coverage, folds, random_labels, small_data
+from experiments import candidates, coverage, folds, random_labels, small_data
 from numpy.typing import NDArray
 
 from tests.docs.pages import DOCS, prose, text_of
@@ -158,6 +158,37 @@ def test_folds_of_cheng(
         assert round(0.96 * int(some) - int(right)) == 2
         wrong = int((~answers(rows)).sum())
         holds(page, f"18 of the {wrong} errors are the 18 slices of one patient of fold 5")
+
+
+def test_best_over_seeds(printed: Callable[[Report, Rows], list[str]]) -> None:
+    """Each seed's mean over folds, and all seeds together, with intervals."""
+    rows = rows_of("best-seeds-on-cheng")
+    pattern = r"mean ([\d.]+) %, \d+ of \d+ images, ([\d.]+) % \(([\d.]+) % to ([\d.]+) %\)"
+
+    def means(some: Rows) -> list[re.Match[str]]:
+        return [m for line in printed(folds.report, some) if (m := re.search(pattern, line))]
+
+    seeds = [means([own for own in rows if own["seed"] == seed])[0][1] for seed in "012"]
+    first, second, third = (f"{float(mean):.1f}" for mean in seeds)
+    together, later = means(rows)
+    holds(
+        BEST,
+        f"the mean of the five folds is {first}, {second} and {third} %, together {together[2]} % "
+        f"(95 % interval over patients {together[3]} to {together[4]} %)",
+        f"that of folds 2 to 5 {later[2]} % ({later[3]} to {later[4]} %)",
+    )
+    holds(RESULTS, f"3,064 × 3 | {together[2]} % ({together[3]} to {together[4]}) |")
+
+
+def test_what_was_tried_for_best(printed: Callable[[Report, Rows], list[str]]) -> None:
+    """Frozen early layers on the pairs that both have run, and views on all."""
+    *_, together, views = printed(candidates.report, rows_of("best-candidates"))
+    as_is, _, late, _ = re.findall(r"([\d.]+) %", together)
+    holds(BEST, f"frozen, {late} % were right over four pairs of folds", f"it is gets {as_is} %")
+    before, after = re.findall(r"([\d.]+) %", views)
+    answered, better = re.findall(r"over (\d+) answered folds; it is better on (\d+)", views)[0]
+    holds(BEST, f"takes {before} to {after} % over {answered} answered folds")
+    holds(BEST, f"is better on {better} of them")
 
 
 def test_what_attention_gained() -> None:

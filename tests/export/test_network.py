@@ -1,6 +1,8 @@
 """A network's trace is kept without weights, and trusted only where it answers as the network."""
 
 import shutil
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +82,21 @@ def test_what_computes_otherwise_is_traced_itself(
     assert_answers_alike(export_network(cold, SIZE), cold)
     again = export_network(other, SIZE)
     assert again.SerializeToString() == traced_now.SerializeToString()
+
+
+def test_a_copy_of_the_source_that_is_not_installed_exports(
+    graphs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The package's own version comes from its source, not from what was installed."""
+
+    def version(name: str) -> str:
+        if name == "tumorscope":
+            raise PackageNotFoundError(name)
+        return installed(name)
+
+    monkeypatch.setattr(exported, "version", version)
+    refuse_tracing(monkeypatch)
+    assert_answers_alike(export_network(network(1), SIZE), network(1))
 
 
 @pytest.mark.parametrize("damage", ["half", "empty", "of another network"])

@@ -1,6 +1,7 @@
 """Partitions: groups stay whole, classes in proportion, published parts as published."""
 
 from collections import Counter, defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,11 @@ def test_no_group_is_in_two_folds(sizes: list[tuple[str, int]], folds: int, seed
     assert set(numbers) == set(range(1, folds + 1))
 
 
+def published(rows: list[Row], part: Part, cut: int) -> list[Row]:
+    """Publish every eighth row in a part, and the others for training."""
+    return [replace(row, split=part if n % 8 == cut else "train") for n, row in enumerate(rows)]
+
+
 @settings(max_examples=100, deadline=None)
 @given(sizes=Sizes, cut=st.integers(0, 7), seed=st.integers(0, 100))
 def test_a_kept_test_part_shares_no_group(
@@ -101,9 +107,7 @@ def test_a_kept_test_part_shares_no_group(
 ) -> None:
     """The published test part stays as it is; all that belongs to it leaves the others."""
     rows, groups = table(sizes)
-    rows = [
-        Row(r.image, r.label, split="test" if n % 8 == cut else "train") for n, r in enumerate(rows)
-    ]
+    rows = published(rows, "test", cut)
     try:
         found = make_partition(rows, groups, seed=seed, mode="keep-test")
     except DataError:
@@ -121,10 +125,7 @@ def test_a_published_pair_stays_and_the_test_part_shares_no_group(
 ) -> None:
     """Validation is the published one; test images come from training, in groups of their own."""
     rows, groups = table(sizes)
-    rows = [
-        Row(r.image, r.label, split="validation" if n % 8 == cut else "train")
-        for n, r in enumerate(rows)
-    ]
+    rows = published(rows, "validation", cut)
     try:
         found = make_partition(rows, groups, seed=seed, mode="published-validation")
     except DataError:

@@ -74,7 +74,9 @@ def test_a_file_that_was_normalised_otherwise_is_refused(tmp_path: Path) -> None
     state = build_trunk(load_recipe("resnet18", SMALL)).state_dict()
     save_file(state, path, {"mean": "[0.1, 0.1, 0.1]", "std": "[0.229, 0.224, 0.225]"})
     given = [*SMALL, f"weights={path}"]
-    with pytest.raises(RecipeError, match=r'give "normalize.mean=\[0.1, 0.1, 0.1\]"'):
+    with pytest.raises(RecipeError, match=r'give "normalize.mean=\[0.1, 0.1, 0.1\]", or'):
         build_trunk(load_recipe("resnet18", given))
+    with pytest.raises(RecipeError, match=r'0.1\]" "normalize.std=\[0.229, 0.224, 0.225\]", or'):
+        build_trunk(load_recipe("resnet18", [*given, "normalize.std=[1, 1, 1]"]))
     build_trunk(load_recipe("resnet18", [*given, "normalize.mean=[0.1, 0.1, 0.1]"]))
     build_trunk(load_recipe("resnet18", [*given, "check_normalization=false"]))

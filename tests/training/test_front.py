@@ -22,6 +22,7 @@ from tumorscope.support.files import read_csv
 STAGED = (
     *("backbone=test_resnet", "pretrained=false", "image_size=48", "batch_size=8", "epochs=3"),
     *("patience=null", "views=2", "weight_averaging=0.8", "keep=last", "dropout=0.2"),
+    "flip_averaging=true",  # of the answer, which the outputs of the front do not take part in
     # Adam would magnify what is only rounding, wherever a gradient is next to nothing.
     *("precision=single", "optimizer=sgd", "learning_rate=0.01"),
 )

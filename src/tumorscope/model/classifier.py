@@ -90,10 +90,10 @@ class Classifier(nn.Module):
             float, shape (view_count · n, 1, height, width), one view of all images after the other.
         """
         pairs = zip(self.view_rows, self.view_columns, strict=True)
-        seen = [pixels, *(rows @ pixels @ columns.T for rows, columns in pairs)]
+        views = [pixels, *(rows @ pixels @ columns.T for rows, columns in pairs)]
         if self.flip_averaging:
-            seen += [view.flip(3) for view in seen]
-        return torch.cat(seen) if len(seen) > 1 else pixels
+            views += [view.flip(3) for view in views]
+        return torch.cat(views) if len(views) > 1 else pixels
 
     def mean_of_views(self, logits: Tensor) -> Tensor:
         """Return probabilities, shape (n, classes), from the logits of all views of n images."""

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,18 +36,23 @@ class WeightsOrigin:
 
     Attributes:
         name: of the file or package.
-        digest: SHA-256 of the file.
+        path: of the file.
         source, licence: as the file's metadata or the package says; empty where it does not.
         mean, std: how the images were normalised that they were trained on, of grey levels scaled
             to [0, 1]; None where that is not said.
     """
 
     name: str
-    digest: str
+    path: Path
     source: str = ""
     licence: str = ""
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the file."""
+        return hashlib.sha256(self.path.read_bytes()).hexdigest()
 
 
 def load_weights(trunk: nn.Module, recipe: Recipe, classifier: str | Sequence[str]) -> None:
@@ -112,12 +116,11 @@ def weights_origin(recipe: Recipe) -> WeightsOrigin:
         RecipeError: there are none, or their metadata cannot be read.
     """
     path, package = _locate(recipe)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
     if package is not None:
         facts = (package.source, package.licence, package.mean, package.std)
-        return WeightsOrigin(package.name, digest, *facts)
+        return WeightsOrigin(package.name, path, *facts)
     if path.suffix != ".safetensors":
-        return WeightsOrigin(path.name, digest)
+        return WeightsOrigin(path.name, path)
     try:
         with safe_open(path, "pt") as file:
             said = file.metadata() or {}
@@ -125,7 +128,7 @@ def weights_origin(recipe: Recipe) -> WeightsOrigin:
         raise RecipeError(f"The weights {path} cannot be read: {error}.") from error
     return WeightsOrigin(
         path.name,
-        digest,
+        path,
         said.get("source", ""),
         said.get("licence", said.get("license", "")),
         _numbers(said.get("mean")),
@@ -145,16 +148,24 @@ def _refuse_other_normalization(recipe: Recipe, origin: WeightsOrigin) -> None:
     """Refuse to normalise otherwise than the images that weights were trained on."""
     if not recipe.check_normalization:
         return
-    for name, own in (("mean", recipe.normalize.mean), ("std", recipe.normalize.std)):
-        stated = getattr(origin, name)
-        if stated is None or len(stated) != len(own):
-            continue
-        if max(abs(a - b) for a, b in zip(stated, own, strict=True)) > NEAR:
-            raise RecipeError(
-                f"The weights {origin.name} were trained on images normalised by "
-                f"{name}={list(stated)}, and the recipe has {list(own)}: give "
-                f'"normalize.{name}={list(stated)}", or check_normalization=false to keep it.'
-            )
+    pairs = {
+        "mean": (origin.mean, recipe.normalize.mean),
+        "std": (origin.std, recipe.normalize.std),
+    }
+    stated = [
+        f'"normalize.{name}={list(theirs)}"'
+        for name, (theirs, own) in pairs.items()
+        if theirs is not None and len(theirs) == len(own) and not _near(theirs, own)
+    ]
+    if stated:
+        raise RecipeError(
+            f"The weights {origin.name} were trained on images normalised otherwise than the "
+            f"recipe does: give {' '.join(stated)}, or check_normalization=false to keep it."
+        )
+
+
+def _near(first: Sequence[float], second: Sequence[float]) -> bool:
+    return max(abs(a - b) for a, b in zip(first, second, strict=True)) <= NEAR
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -200,11 +211,8 @@ def _of_trunk(
         own = {n.removeprefix(prefix): v for n, v in tensors.items() if n.startswith(prefix)}
         if own:
             return own
-    fitting = Counter({prefix: _shared(tensors, prefix, expected) for prefix in OTHERS})
-    ((prefix, count),) = fitting.most_common(1)
-    if count > _shared(tensors, "", expected):
-        own = {n.removeprefix(prefix): v for n, v in tensors.items() if n.startswith(prefix)}
-        tensors = own
+    prefix = max(("", *OTHERS), key=lambda prefix: _shared(tensors, prefix, expected))
+    tensors = {n.removeprefix(prefix): v for n, v in tensors.items() if n.startswith(prefix)}
     dropped = tuple(f"{name}." for name in last)
     return {name: value for name, value in tensors.items() if not name.startswith(dropped)}
 

@@ -52,10 +52,12 @@ class WeightsPackage:
         Raises:
             MissingExtra: the package is not installed.
         """
-        found = find_spec(self.name)
-        if found is None or found.origin is None:
+        spec = find_spec(self.name)
+        folder = Path(spec.origin).parent / "models" if spec and spec.origin else Path()
+        path = next(folder.glob("*.pth"), None) if spec else None
+        if path is None:
             raise MissingExtra(f"weights={self.name}", "weights")
-        return next((Path(found.origin).parent / "models").glob("*.pth"))
+        return path
 
 
 PACKAGES = {
