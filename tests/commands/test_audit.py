@@ -4,11 +4,13 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import tumorscope
 from tests.conftest import TINY, Command
 from tumorscope.schema.audit import Audit
+from tumorscope.schema.results import Results
 from tumorscope.support.files import read_csv
 
 MISLABELLED = {
@@ -146,6 +148,11 @@ def test_three_ways_with_a_published_split(
         page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
         assert ("test images are not new to the model" in page) == leaks
         assert ("test images are not new to the model" in " ".join(run.stdout.split())) == leaks
+        classes = "class precision recall F1 specificity AUROC images"
+        assert " ".join(run.stdout.split()).count(classes) == 1 + (results["clean"] is not None)
+        judged = Results.model_validate_json(json.dumps(results)).judged
+        mistakes = sum(pair["images"] for pair in results["confused"])
+        assert mistakes == judged.n - np.trace(np.array(judged.confusion))
         if not options:
             assert "images moved from their published part" in run.stderr
     both = command("train", data, *TINY, "--keep-test", "--published-split")

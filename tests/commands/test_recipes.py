@@ -13,6 +13,7 @@ import tumorscope
 from tests.conftest import Command
 from tests.training.runs import train_only
 from tumorscope.data.layouts import read_manifest
+from tumorscope.data.store import open_store
 from tumorscope.inference.predict import Predictor
 from tumorscope.model import build_classifier, build_trunk
 from tumorscope.schema.recipe import load_recipe, recipe_names
@@ -98,6 +99,11 @@ def test_recipes_run_end_to_end(
     results = json.loads((out / "results.json").read_text())
     assert set(results["parts"]) == {"train", "validation", "test"}
     assert results["all"]["controls"]["majority"]["value"] is not None
+    several = range(1, len(history) + 1) if len(history) > 1 else ()
+    scores = [accuracy_of_stage(out, data, number) for number in several]
+    assert [own["accuracy"]["value"] for own in results["stages"]] == pytest.approx(scores)
+    for own, before, after in zip(results["stages"][1:], scores, scores[1:], strict=False):
+        assert own["gain"]["value"] == pytest.approx(after - before)
     for figure in ("curves", "confusion", "class_distribution", "training_samples"):
         assert (out / "figures" / f"{figure}.png").stat().st_size > 5000
     assert "report.html" in ran.stdout
@@ -105,6 +111,20 @@ def test_recipes_run_end_to_end(
         parts = {row["image"]: row["part"] for row in read_csv(out / "partition.csv")}
         assert results["split"]["method"] == "published, validation drawn"
         assert all((part == "test") == image.startswith("Val/") for image, part in parts.items())
+
+
+def accuracy_of_stage(run: Path, data: Path, number: int) -> float:
+    """What the weights of a stage score on the test images."""
+    recipe = load_recipe(run / "recipe.yaml")
+    store = open_store(read_manifest(data), recipe.image_size)
+    model = build_classifier(recipe, len(store.manifest.classes)).eval()
+    model.load_state_dict(load_file(run / "checkpoints" / f"stage-{number}.safetensors"))
+    part = {row["image"]: row["part"] for row in read_csv(run / "partition.csv")}
+    rows = [n for n, row in enumerate(store.manifest.rows) if part[row.image] == "test"]
+    with torch.inference_mode():
+        chances = model.probabilities(torch.from_numpy(store.pixels(rows)).unsqueeze(1).float())
+    right = chances.argmax(dim=1).numpy() == store.manifest.class_numbers()[rows]
+    return float(right.mean())
 
 
 def test_classes_can_come_from_the_boxes(few: Callable[[str], Path], tmp_path: Path) -> None:

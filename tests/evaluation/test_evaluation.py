@@ -80,6 +80,9 @@ def test_a_class_without_images_is_not_applicable() -> None:
     assert found.per_class["no_tumor"].sensitivity.value is None
     assert found.per_class["no_tumor"].auroc.value is None
     assert found.balanced_accuracy.value is not None
+    present = [found.per_class[name] for name in NAMES[:2]]
+    assert found.macro.f1.value == pytest.approx(np.mean([own.f1.value for own in present]))
+    assert found.absent == ["no_tumor"]
     assert "NaN" not in found.model_dump_json()
     said = weaknesses(found, some, leaks=0, patients_unknown=0)
     assert any("No test image is of no_tumor" in sentence for sentence in said)

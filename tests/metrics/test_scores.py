@@ -41,7 +41,15 @@ def test_scores_of_the_confusion_matrix_equal_scikit_learn(seed: int, n: int, cl
         np.testing.assert_allclose(metrics.npv(confusion)[number], answers[0])
     assert metrics.accuracy(confusion) == pytest.approx(np.mean(truth == predicted))
     assert metrics.balanced_accuracy(confusion) == pytest.approx(np.nanmean(recall))
-    assert metrics.macro_f1(confusion) == pytest.approx(np.nanmean(f1))
+    present = sorted(set(truth.tolist()))
+    for average in ("macro", "weighted"):  # over the classes that have images, as balanced accuracy
+        expected = reference.precision_recall_fscore_support(
+            truth, predicted, labels=present, average=average, zero_division=0
+        )
+        for name, value in zip(("precision", None, "f1"), expected, strict=False):
+            if name is not None:
+                ours = getattr(metrics, f"{average}_{name}")(confusion)
+                assert ours == pytest.approx(value)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # theirs divides by nothing where ours is nan
         kappa = reference.cohen_kappa_score(truth, predicted, labels=names)

@@ -128,7 +128,8 @@ def test_run_holds_every_output(tiny_run: tumorscope.Run) -> None:
     found = {p.relative_to(tiny_run.folder).as_posix() for p in tiny_run.folder.rglob("*.*")}
     assert found == {
         *("recipe.yaml", "environment.json", "manifest.csv", "partition.csv", "left_out.csv"),
-        *("metrics.csv", "checkpoints/last.ckpt", "checkpoints/best.safetensors"),
+        *("metrics.csv", "checkpoints/last.ckpt"),
+        *("checkpoints/stage-1.safetensors", "checkpoints/best.safetensors"),
         *("bundle/card.json", "bundle/model.onnx", "bundle/weights.safetensors"),
         *("bundle/gate.safetensors", "bundle/README.md"),
         *("predictions.csv", "predictions-validation.csv", "results.json", "report.html"),
@@ -276,7 +277,7 @@ def test_the_loss_of_a_part_is_after_the_temperature(tiny_run: tumorscope.Run) -
 def test_results_of_another_format_say_what_to_do(tiny_run: tumorscope.Run, tmp_path: Path) -> None:
     """One sentence that names both formats and the command."""
     (tmp_path / "results.json").write_text('{"format": 2}')
-    with pytest.raises(UsageError, match=r"format 2 .* format 3: evaluate the run again with"):
+    with pytest.raises(UsageError, match=r"format 2 .* format 4: evaluate the run again with"):
         read_results(tmp_path)
 
 

@@ -6,11 +6,13 @@ from tumorscope.schema import wording
 from tumorscope.support.terminal import show, show_table, show_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tumorscope.commands.export import Exported
     from tumorscope.commands.folds import Folds
     from tumorscope.commands.seeds import Series
     from tumorscope.runs.execution import Run
-    from tumorscope.schema.results import Results
+    from tumorscope.schema.results import Results, StageScores
     from tumorscope.schema.scores import ImageScores
 
 
@@ -29,35 +31,57 @@ def show_results(results: "Results") -> None:
         show_text(f"- {sentence}", hang="  ")
     show(f"\nOn {results.images.test} test images ({results.images.left_out} files left out)")
     show_scores(results.all)
+    show()
+    show_classes(results.all)
     if results.clean:
         show(f"\nOn the {results.clean.n} that are new to the model")
         show_scores(results.clean)
-    show()
-    judged = results.judged
+        show()
+        show_classes(results.clean)
+    if results.stages:
+        show()
+        show_stages(results.stages)
+
+
+def show_classes(scores: "ImageScores") -> None:
+    """Show precision, recall and F1 of each class, as a classification report has them."""
+    stated = scores.states_prevalence
+    rows = [
+        (
+            name,
+            *map(wording.share, (own.precision, own.sensitivity, own.f1, own.specificity)),
+            wording.share(own.ppv) if stated else wording.number(own.auroc),
+            str(own.support),
+        )
+        for name, own in scores.per_class.items()
+    ]
+    for name, average in (("macro average", scores.macro), ("weighted average", scores.weighted)):
+        shares = map(wording.share, (average.precision, average.recall, average.f1))
+        rows.append((name, *shares, "", "", str(scores.n)))
+    last = "PPV" if stated else "AUROC"
+    show_table(("class", "precision", "recall", "F1", "specificity", last, "images"), rows)
+    if scores.absent:
+        show_text(f"{wording.ABSENT} {', '.join(scores.absent)}.")
+    whose = "PPV at the stated" if stated else "Precision at these images'"
+    aside = "" if stated else "; --prevalence states another"
+    show_text(f"{whose} prevalence: {wording.prevalences(scores)}{aside}.")
+
+
+def show_stages(stages: "Sequence[StageScores]") -> None:
+    """Show what each stage of the training scored on the test images, and what it gained."""
     show_table(
-        ("class", "images", "sensitivity", "specificity", "PPV", "AUROC"),
+        ("stage", "best epoch", "accuracy", "95 % interval", "gain"),
         [
             (
-                name,
-                str(s.support),
-                *map(wording.share, (s.sensitivity, s.specificity, s.ppv)),
-                wording.number(s.auroc),
+                str(own.stage),
+                f"{own.epoch} (kept)" if own.kept else str(own.epoch),
+                wording.share(own.accuracy),
+                wording.interval(own.accuracy),
+                "" if own.gain is None else wording.points(own.gain),
             )
-            for name, s in judged.per_class.items()
+            for own in stages
         ],
     )
-    _show_prevalence(judged)
-
-
-def _show_prevalence(scores: "ImageScores") -> None:
-    """Say for which prevalence the predictive values hold."""
-    stated = ", ".join(
-        f"{name} {wording.prevalence(own.prevalence)}"
-        for name, own in scores.per_class.items()
-        if own.prevalence is not None
-    )
-    if stated:
-        show_text(f"PPV at a prevalence of {stated}; --prevalence states another.")
 
 
 def show_scores(scores: "ImageScores") -> None:

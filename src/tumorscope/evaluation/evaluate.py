@@ -228,7 +228,7 @@ def score_answers(
         selection=score_selection(cases),
         curves=class_curves(cases, names),
         subgroups=score_subgroups(cases, columns),
-        confused=count_confused(cases.confusion, names),
+        confused=count_confused(np.array(judged_scores(whole, clean).confusion), names),
     )
     return Evaluation(labels, answers.probabilities, results)
 

@@ -12,7 +12,7 @@ from tumorscope.metrics import scores as metrics
 from tumorscope.metrics.intervals import Clusters, Interval, Range, interval
 from tumorscope.metrics.scores import Classes, Counts, Values
 from tumorscope.schema.labels import canonical
-from tumorscope.schema.scores import ClassScores, Score, Scores
+from tumorscope.schema.scores import Averages, ClassScores, Score, Scores
 
 SUM_TOLERANCE = 1e-3  # by which probabilities may miss a sum of 1, as rounded ones do
 
@@ -135,6 +135,16 @@ def score_cases(
         accuracy=counted(metrics.accuracy, everyone, "share"),
         balanced_accuracy=counted(metrics.balanced_accuracy, alike, "share"),
         macro_f1=counted(metrics.macro_f1, alike, "share"),
+        macro=Averages(
+            precision=counted(metrics.macro_precision, alike, "share"),
+            recall=counted(metrics.balanced_accuracy, alike, "share"),
+            f1=counted(metrics.macro_f1, alike, "share"),
+        ),
+        weighted=Averages(
+            precision=counted(metrics.weighted_precision, everyone, "share"),
+            recall=counted(metrics.accuracy, everyone, "share"),
+            f1=counted(metrics.weighted_f1, everyone, "share"),
+        ),
         macro_auroc=_macro([r.auroc for r in rankings], cases, alike),
         macro_average_precision=_macro([r.average_precision for r in rankings], cases, alike),
         kappa=counted(metrics.kappa, everyone, "signed"),
@@ -206,6 +216,7 @@ def _per_class(
             canonical=canonical(name),
             support=int(own_counts[number]),
             prevalence=_prevalence(prevalence, number, own),
+            precision=scored(moved(metrics.precision, number), answered),
             sensitivity=scored(moved(metrics.sensitivity, number), own),
             specificity=scored(moved(metrics.specificity, number), ~own),
             ppv=scored(

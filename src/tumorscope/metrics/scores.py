@@ -99,9 +99,32 @@ def balanced_accuracy(confusion: Counts) -> Values:
     return _mean(sensitivity(confusion))
 
 
+def precision(confusion: Counts) -> Values:
+    """PPV as a classification report has it: 0 for a class that is never answered.
+
+    Shape (..., classes); nan for a class that has no images.
+    """
+    return _where_present(np.nan_to_num(ppv(confusion)), confusion)
+
+
+def macro_precision(confusion: Counts) -> Values:
+    """Mean precision of the classes that have images, in [0, 1]."""
+    return _mean(precision(confusion))
+
+
 def macro_f1(confusion: Counts) -> Values:
-    """Mean F1 of the classes that are present or answered, in [0, 1]."""
-    return _mean(f1(confusion))
+    """Mean F1 of the classes that have images, in [0, 1]."""
+    return _mean(_where_present(f1(confusion), confusion))
+
+
+def weighted_precision(confusion: Counts) -> Values:
+    """Mean precision of the classes, each by the number of its images, in [0, 1]."""
+    return _weighted(precision(confusion), confusion)
+
+
+def weighted_f1(confusion: Counts) -> Values:
+    """Mean F1 of the classes, each by the number of its images, in [0, 1]."""
+    return _weighted(f1(confusion), confusion)
 
 
 def kappa(confusion: Counts) -> Values:
@@ -252,6 +275,17 @@ def _ratio(part: ArrayLike, whole: ArrayLike) -> Values:
     with np.errstate(divide="ignore", invalid="ignore"):
         quotient = np.divide(part, whole, dtype=np.float64)
     return np.asarray(np.where(np.asarray(whole) == 0, np.nan, quotient))
+
+
+def _where_present(values: Values, confusion: Counts) -> Values:
+    """Return a score of each class, nan where the class has no images."""
+    return np.where(confusion.sum(-1) > 0, values, np.nan)
+
+
+def _weighted(values: Values, confusion: Counts) -> Values:
+    """Return the mean over classes by their number of images."""
+    support = confusion.sum(-1)
+    return _ratio((np.nan_to_num(values) * support).sum(-1), support.sum(-1))
 
 
 def _mean(values: Values) -> Values:

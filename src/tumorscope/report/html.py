@@ -12,7 +12,7 @@ from tumorscope.schema import wording
 FILTERS = {
     "share": wording.share,
     "number": wording.number,
-    "prevalence": wording.prevalence,
+    "prevalences": wording.prevalences,
     "percent": wording.with_interval,
     "points": wording.points,
     "interval": wording.interval,

@@ -176,8 +176,14 @@ def _tiles(store: Store, partition: Partition, evaluation: Evaluation) -> dict[s
 
 def _result_figures(results: Results, tiles: Mapping[str, Sequence[Tile]]) -> dict[str, Figure]:
     """Draw what every evaluation has."""
+    of_all = {}
+    if results.judged != results.all:
+        of_all["confusion_of_all"] = figures.confusion(
+            np.array(results.all.confusion), results.classes
+        )
     return {
-        "confusion": figures.confusion(np.array(results.all.confusion), results.classes),
+        "confusion": figures.confusion(np.array(results.judged.confusion), results.classes),
+        **of_all,
         **outcome_figures(results),
         **{name: figures.grid(shown) for name, shown in tiles.items() if shown},
     }
@@ -195,6 +201,7 @@ def _result_values(
         "judged": results.judged,
         "summed_up": SUMMED_UP,
         "control_labels": wording.CONTROL_LABELS,
+        "absent": wording.ABSENT,
         "manifest": store.manifest,
         "pictures": {name: data_uri(content) for name, content in pictures.items()},
         "tiles": tiles,

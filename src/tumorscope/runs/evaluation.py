@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tumorscope.data.dataset import read_store
@@ -26,6 +27,7 @@ from tumorscope.runs.folder import (
     read_run_partition,
     write_predictions,
 )
+from tumorscope.runs.stages import read_stage_scores
 from tumorscope.schema.card import Card
 from tumorscope.schema.recipe import load_recipe
 from tumorscope.schema.results import Results
@@ -89,6 +91,9 @@ def evaluate_run(
         predictor, survey.store, partition, origins, options=options, progress=progress
     )
     record = run_record(folder, predictor)
+    stages = read_stage_scores(folder, partition, evaluation, record.history, record.kept_epoch)
+    results = evaluation.results.model_copy(update={"stages": stages})
+    evaluation = replace(evaluation, results=results)
     write_evaluation(folder, survey.store, partition, evaluation, record, formats)
     _add_scores(folder / "bundle", predictor.card, evaluation.results)
     return evaluation.results

@@ -20,6 +20,7 @@ from tumorscope.runs.folder import (
 )
 from tumorscope.runs.options import TrainOptions
 from tumorscope.runs.preparation import Preparation, prepare, resolve_recipe, run_stem
+from tumorscope.runs.stages import write_stage_answers
 from tumorscope.schema.recipe import Recipe, load_recipe
 from tumorscope.schema.results import Results
 from tumorscope.support.interruption import resumable
@@ -30,6 +31,7 @@ from tumorscope.training import (
     TrainingContext,
     fit,
     open_loggers,
+    other_stages_answers,
     processes,
     resolve_device,
     settle_precision,
@@ -92,12 +94,24 @@ def execute(preparation: Preparation, recipe: Recipe, folder: Path, *, resume: b
             write_exploration(folder, survey.store, partition, recipe, options.figures)
     trained, recipe = train_model(preparation, recipe, folder)
     with resumable(f"Stopped after training: {go_on}"):
+        _compare_stages(preparation, trained, recipe, folder)
         export_bundle(
             folder / "bundle", trained.model, trained.kept_epoch, survey.store, partition, recipe
         )
         evaluate_run(folder, survey, partition, formats=options.figures, progress=options.reporter)
     processes.wait()
     return Run(folder, read_results(folder))
+
+
+def _compare_stages(
+    preparation: Preparation, trained: TrainedModel, recipe: Recipe, folder: Path
+) -> None:
+    """Write what each stage answers for the test images; nothing is chosen by it."""
+    options, store = preparation.options, preparation.survey.store
+    context = TrainingContext(folder, resolve_device(options.device), options.reporter)
+    tested = preparation.partition.where("test")
+    answers = other_stages_answers(trained, store, tested, recipe.keep, context)
+    write_stage_answers(folder, answers, store, preparation.partition)
 
 
 def begin(preparation: Preparation, recipe: Recipe, folder: Path) -> Recipe:

@@ -10,7 +10,7 @@ from tumorscope.schema.scores import ImageScores, PatientScores, Score
 from tumorscope.schema.wording import CONTROL_LABELS, points, with_interval
 from tumorscope.support.notebook import html_table
 
-FORMAT: Literal[3] = 3
+FORMAT: Literal[4] = 4
 FEW_GROUPS = 12  # with fewer, intervals are rough and a clean part is too small to judge by
 
 
@@ -216,6 +216,24 @@ class PartScores(Strict):
     accuracy: Score
 
 
+class StageScores(Strict):
+    """What the best weights of one stage of a training score on the test images.
+
+    Attributes:
+        stage: its number, from 1.
+        epoch: the epoch they are of, counted over all stages.
+        accuracy: on all test images.
+        gain: accuracy less that of the stage before, in [-1, 1], paired; None for the first.
+        kept: whether these are the weights that the run kept.
+    """
+
+    stage: int
+    epoch: int
+    kept: bool
+    accuracy: Score
+    gain: Score | None
+
+
 class SplitNote(Strict):
     """How the parts came about, in a word and in a sentence."""
 
@@ -242,16 +260,17 @@ class Results(Strict):
         accuracy_over_images: accuracy with the interval that takes each slice for a patient of its
             own, which is too short; to show how much.
         parts: loss and accuracy of every part.
+        stages: the best weights of each stage on the test images; empty where there is one stage.
         calibration: whether probabilities mean what they say.
         sets: conformal sets.
         selection: knowing when not to answer.
         curves: of each class that some test images have and others have not, by name.
         subgroups: where it fails, by what images share.
-        confused: where it fails, by pairs of classes, worst first.
+        confused: where it fails, by pairs of classes among the images that count, worst first.
         robustness: accuracy under changes of the images; None unless asked for.
     """
 
-    format: Literal[3] = FORMAT
+    format: Literal[4] = FORMAT
     tumorscope: str
     summary: str
     warnings: tuple[str, ...]
@@ -264,6 +283,7 @@ class Results(Strict):
     patients: PatientScores | None
     accuracy_over_images: Score
     parts: dict[Part, PartScores]
+    stages: tuple[StageScores, ...] = ()
     calibration: Calibration
     sets: Sets
     selection: Selection

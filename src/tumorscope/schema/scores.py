@@ -30,12 +30,16 @@ class ClassScores(Strict):
         support: how many of the images are of the class.
         prevalence: of the class, as stated for `ppv` and `npv`; its share of the images unless
             another was given.
-        sensitivity, specificity, ppv, npv, f1, auroc, average_precision: in [0, 1].
+        precision: share of the answers "this class" that are right, among these images; 0 where
+            the class is never answered, not defined where it has no images.
+        sensitivity, specificity, ppv, npv, f1, auroc, average_precision: in [0, 1]. Sensitivity is
+            what machine learning calls recall.
     """
 
     canonical: str | None
     support: int
     prevalence: FiniteFloat | None
+    precision: Score
     sensitivity: Score
     specificity: Score
     ppv: Score
@@ -45,6 +49,18 @@ class ClassScores(Strict):
     average_precision: Score
 
 
+class Averages(Strict):
+    """Averages of the classes' scores; classes without images take no part.
+
+    Attributes:
+        precision, recall, f1: in [0, 1].
+    """
+
+    precision: Score
+    recall: Score
+    f1: Score
+
+
 class Scores(Strict):
     """What a model scores on some cases, which are images or patients.
 
@@ -52,9 +68,12 @@ class Scores(Strict):
         n: how many cases.
         groups: how many groups they form, over which the intervals are taken.
         accuracy, balanced_accuracy, macro_f1, macro_auroc, macro_average_precision: in [0, 1].
+            Balanced accuracy and whatever is macro are means over the classes that have images.
         kappa, mcc: Cohen's kappa and Matthews' coefficient, in [-1, 1].
         brier: in [0, 2], less is better.
         log_loss: natural logarithm, less is better.
+        macro: means over the classes that have images.
+        weighted: the same, each class by the number of its images.
         per_class: scores of each class.
         confusion: counts; rows are the truth, columns the prediction.
     """
@@ -70,8 +89,22 @@ class Scores(Strict):
     mcc: Score
     brier: Score
     log_loss: Score
+    macro: Averages
+    weighted: Averages
     per_class: dict[str, ClassScores]
     confusion: list[list[int]]
+
+    @property
+    def absent(self) -> list[str]:
+        """The classes of which there are no images, so that no average counts them."""
+        return [name for name, own in self.per_class.items() if not own.support]
+
+    @property
+    def states_prevalence(self) -> bool:
+        """Whether PPV and NPV are for another prevalence than that of these images."""
+        classes = self.per_class.values()
+        shares = [own.support / self.n if self.n else None for own in classes]
+        return [own.prevalence for own in classes] != shares
 
 
 class Controls(Strict):

@@ -38,7 +38,7 @@ class SeedSummary(Strict):
         majority: accuracy of always answering the most frequent class.
     """
 
-    format: Literal[3] = FORMAT
+    format: Literal[4] = FORMAT
     seeds: tuple[int, ...]
     images: int
     scores: dict[str, SeedSpread]
@@ -58,7 +58,7 @@ class FoldSummary(Strict):
         folds: accuracy on each fold, by its number.
     """
 
-    format: Literal[3] = FORMAT
+    format: Literal[4] = FORMAT
     summary: str
     classes: tuple[str, ...]
     leaks: int

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from tumorscope.schema.scores import Score
+from tumorscope.schema.scores import Score, Scores
 
 Form = Literal["share", "number"]
 
@@ -12,6 +12,7 @@ CONTROL_LABELS = {
     "file_facts": "file facts",
 }
 UNDEFINED = "n/a"
+ABSENT = "Averages leave out the classes that none of these images has:"
 MOST_DIGITS = 6  # after the point of a prevalence in per cent
 
 
@@ -35,6 +36,14 @@ def prevalence(value: float) -> str:
         if float(text[:-1]) not in (0, 100) or value in (0, 1):
             return text
     return f"{value:.{MOST_DIGITS}%}"
+
+
+def prevalences(scores: Scores) -> str:
+    """Return for which prevalence of each class the predictive values are."""
+    return ", ".join(
+        f"{name} {UNDEFINED if own.prevalence is None else prevalence(own.prevalence)}"
+        for name, own in scores.per_class.items()
+    )
 
 
 def number(score: Score) -> str:

@@ -1,5 +1,7 @@
 """What is kept while a model trains: the best weights, and the state to continue from."""
 
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import lightning.pytorch as lightning
@@ -11,7 +13,7 @@ from tumorscope.errors import DataError
 from tumorscope.model import Classifier
 from tumorscope.support.files import replacing, write_bytes
 from tumorscope.training import processes
-from tumorscope.training.history import Epoch, Keep, best_epoch, write_history
+from tumorscope.training.history import Epoch, Keep, best_epoch, best_of_stages, write_history
 from tumorscope.training.steps import HISTORY, Classification
 
 
@@ -20,13 +22,20 @@ def last_checkpoint(folder: Path) -> Path:
     return folder / "checkpoints" / "last.ckpt"
 
 
+def stage_weights(folder: Path, stage: int) -> Path:
+    """Return where the weights of a stage's best epoch are kept; stages count from 0 here."""
+    return folder / "checkpoints" / f"stage-{stage + 1}.safetensors"
+
+
 def best_weights(folder: Path) -> Path:
-    """Return where the weights of the best epoch are kept."""
+    """Return where the weights of the best epoch of all are kept once training has ended."""
     return folder / "checkpoints" / "best.safetensors"
 
 
 class CheckpointWriter(Checkpoint):
     """Writes `metrics.csv` and `checkpoints/` at the end of each epoch.
+
+    Each stage's best weights have a file of their own, so that stages can be compared.
 
     The whole history travels in the checkpoint and `metrics.csv` is rewritten from it, so that an
     epoch which is run again after an interruption does not stand there twice. The best weights are
@@ -45,9 +54,10 @@ class CheckpointWriter(Checkpoint):
         assert isinstance(pl_module, Classification)
         history = pl_module.history
         if processes.leads():
-            if best_epoch(history, self.keep) is history[-1]:
+            stage, best = list(best_of_stages(history, self.keep).items())[-1]
+            if best is history[-1]:
                 weights = contiguous(pl_module.kept_model.state_dict())
-                write_bytes(best_weights(self.folder), save(weights))
+                write_bytes(stage_weights(self.folder, stage), save(weights))
             with replacing(last_checkpoint(self.folder)) as temporary:
                 trainer.save_checkpoint(temporary)
             write_history(self.folder, history)
@@ -74,9 +84,21 @@ def read_history(folder: Path) -> list[Epoch]:
         raise DataError(f"{path} is damaged: start again with --overwrite.") from error
 
 
-def load_best(model: Classifier, folder: Path) -> None:
-    """Give a model the weights of the best epoch so far."""
-    model.load_state_dict(load_file(best_weights(folder)))
+def load_best(model: Classifier, folder: Path, history: Sequence[Epoch], keep: Keep) -> None:
+    """Give a model the weights of the best of these epochs, which is the best of its stage too."""
+    load_stage(model, folder, int(best_epoch(history, keep)["stage"]))
+
+
+def keep_best(folder: Path, history: Sequence[Epoch], keep: Keep) -> None:
+    """Give the weights of the best epoch of all a file of their own."""
+    stage = int(best_epoch(history, keep)["stage"])
+    with replacing(best_weights(folder)) as temporary:
+        shutil.copyfile(stage_weights(folder, stage), temporary)
+
+
+def load_stage(model: Classifier, folder: Path, stage: int) -> None:
+    """Give a model the weights of a stage's best epoch."""
+    model.load_state_dict(load_file(stage_weights(folder, stage)))
 
 
 def load_last(model: Classifier, folder: Path) -> None:

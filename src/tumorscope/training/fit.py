@@ -19,6 +19,7 @@ from tumorscope.schema.recipe import Recipe
 from tumorscope.training import processes
 from tumorscope.training.checkpoints import (
     CheckpointWriter,
+    keep_best,
     last_checkpoint,
     load_best,
     load_last,
@@ -90,7 +91,9 @@ def fit(
             start = StageStart(number, history)
             data = Slices(batches, partition, recipe, start.first_epoch)
             history = _run_stage(model, start, data, plan, context)
-    load_best(model, context.folder)
+    load_best(model, context.folder, history, recipe.keep)
+    if processes.leads():
+        keep_best(context.folder, history, recipe.keep)
     kept = int(best_epoch(history, recipe.keep)["epoch"])
     return TrainedModel(model.cpu().eval(), history, kept)
 
@@ -117,7 +120,8 @@ def _run_stage(
     if start.losses:  # Lightning restores these too, but the front's outputs are computed before
         load_last(model, context.folder)
     elif start.number > 0:
-        load_best(model, context.folder)  # a stage begins where the one before was best
+        # A stage begins where those before it were best.
+        load_best(model, context.folder, start.history, recipe.keep)
     model.set_trainable(stage.train, stage.statistics)
     title = "training"
     if len(recipe.stages) > 1:

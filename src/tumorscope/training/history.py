@@ -31,6 +31,15 @@ def best_epoch(history: Sequence[Epoch], keep: Keep = "accuracy") -> Epoch:
     return max(history, key=lambda e: (e["validation_accuracy"], -e["validation_loss"]))
 
 
+def best_of_stages(history: Sequence[Epoch], keep: Keep) -> dict[int, Epoch]:
+    """Return the best epoch of each stage, by the number of the stage from 0."""
+    stages = sorted({int(epoch["stage"]) for epoch in history})
+    return {
+        stage: best_epoch([epoch for epoch in history if epoch["stage"] == stage], keep)
+        for stage in stages
+    }
+
+
 def stage_losses(history: Sequence[Epoch], stage: int) -> list[float]:
     """Return the validation loss of each epoch that a stage has done."""
     return [epoch["validation_loss"] for epoch in history if epoch["stage"] == stage]

@@ -70,8 +70,9 @@ class ProgressReporter(ProgressBar):
             epoch = steps.history[number]
             kept = best_epoch(steps.history[: number + 1], self._recipe.keep) is epoch
             self._task.note(
-                f"epoch {epoch['epoch']}/{self._recipe.epochs}: loss {epoch['train_loss']:.3f}, "
-                f"validation loss {epoch['validation_loss']:.3f}, "
-                f"accuracy {epoch['validation_accuracy']:.1%}{' (kept so far)' if kept else ''}"
+                f"epoch {epoch['epoch']}/{self._recipe.epochs}: "
+                f"loss {epoch['train_loss']:.3f}, accuracy {epoch['train_accuracy']:.1%}; "
+                f"validation {epoch['validation_loss']:.3f}, {epoch['validation_accuracy']:.1%}"
+                f"{' (kept)' if kept else ''}"
             )
         self._reported = len(steps.history)
