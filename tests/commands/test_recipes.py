@@ -15,7 +15,7 @@ from tests.training.runs import train_only
 from tumorscope.data.layouts import read_manifest
 from tumorscope.data.store import open_store
 from tumorscope.inference.predict import Predictor
-from tumorscope.model import build_classifier, build_trunk
+from tumorscope.model import build_classifier, build_trunk, summarize_model
 from tumorscope.schema.recipe import load_recipe, recipe_names
 from tumorscope.support.files import read_csv
 
@@ -111,6 +111,41 @@ def test_recipes_run_end_to_end(
         parts = {row["image"]: row["part"] for row in read_csv(out / "partition.csv")}
         assert results["split"]["method"] == "published, validation drawn"
         assert all((part == "test") == image.startswith("Val/") for image, part in parts.items())
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_summary_counts_what_each_stage_trains(name: str) -> None:
+    """Blocks sum to the whole, shapes end in the classes, and a frozen block counts nowhere."""
+    recipe = load_recipe(name, small(name))
+    found = summarize_model(recipe, 3)
+    model = build_classifier(recipe, 3)
+    assert found.parameters == sum(p.numel() for p in model.parameters())
+    assert sum(block.parameters for block in found.blocks) == found.parameters
+    assert found.blocks[-1].output == (3,)
+    head = sum(block.parameters for block in found.blocks if block.name in ("pool", "head"))
+    for stage in found.stages:
+        if stage.train == ("all",):
+            assert stage.parameters == found.parameters
+        elif stage.train == ("head",):
+            assert stage.parameters == head
+        else:
+            assert head < stage.parameters < found.parameters
+
+
+def test_a_summary_is_of_one_recipe(command: Command) -> None:
+    """As a table and as JSON; without a name, or with a block that is not there, a sentence."""
+    shown = command("recipes", "mobilenetv2-staged", "--summary")
+    assert "head\tSequential\t4\t5,124" in shown.stdout
+    assert "2\tlast_block, head\t" in shown.stdout
+    as_json = command("recipes", "cnn-baseline", "image_size=64", "--summary", "--json")
+    assert json.loads(as_json.stdout)["input"] == [1, 64, 64]
+    for words, said in (
+        (["--summary"], "--summary is of one recipe"),
+        (["best", "stages.0.train=[layer9]", "--summary"], "no block 'layer9'"),
+    ):
+        refused = command("recipes", *words)
+        assert refused.returncode == 2
+        assert said in refused.stderr
 
 
 def accuracy_of_stage(run: Path, data: Path, number: int) -> float:

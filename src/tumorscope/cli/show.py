@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from tumorscope.commands.export import Exported
     from tumorscope.commands.folds import Folds
     from tumorscope.commands.seeds import Series
+    from tumorscope.model import ModelSummary
     from tumorscope.runs.execution import Run
     from tumorscope.schema.results import Results, StageScores
     from tumorscope.schema.scores import ImageScores
@@ -153,6 +154,33 @@ def show_series(series: "Series") -> None:
             "Intervals cover the randomness of training only, not the choice of patients tested."
         )
     show(f"\nRuns:  {series.folder}")
+
+
+def show_model(model: "ModelSummary") -> None:
+    """Show the blocks of a network and what each stage trains."""
+    rows = [
+        (own.name, own.kind, " × ".join(map(str, own.output)), f"{own.parameters:,}")
+        for own in model.blocks
+    ]
+    show_table(("block", "kind", "output", "parameters"), rows)
+    show()
+    show_text(
+        f"{model.backbone} for {model.classes} classes, images of {model.input[1]} × "
+        f"{model.input[2]} pixels: {model.parameters:,} parameters."
+    )
+    show_table(
+        ("stage", "trains", "parameters", "share", "epochs"),
+        [
+            (
+                str(number),
+                ", ".join(own.train),
+                f"{own.parameters:,}",
+                f"{own.parameters / model.parameters:.1%}",
+                str(own.epochs),
+            )
+            for number, own in enumerate(model.stages, 1)
+        ],
+    )
 
 
 def show_export(exported: "Exported") -> None:

@@ -3,8 +3,9 @@
 import json
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -12,6 +13,9 @@ from tumorscope.cli.app import app
 from tumorscope.cli.options import AsJson, Data, Debug, Figures, KeepTest, OpenPage, Quietly
 from tumorscope.errors import UsageError
 from tumorscope.runs.options import TrainOptions
+
+if TYPE_CHECKING:
+    from tumorscope.schema.recipe import Recipe
 
 
 @app.command()
@@ -174,21 +178,59 @@ def _launch(devices: int) -> None:
 @app.command()
 def recipes(
     name: Annotated[str | None, typer.Argument(help="The recipe to print in full.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FIELD=VALUE]...", help="Fields of the recipe to change."),
+    ] = None,
+    summary: Annotated[
+        bool,
+        typer.Option("--summary", help="Show its layers and what each stage trains."),
+    ] = False,
+    classes: Annotated[int, typer.Option(min=2, help="Classes, for the summary.")] = 4,
     as_json: AsJson = False,
     debug: Debug = False,  # noqa: ARG001 (its callback does the work)
 ) -> None:
     """List the recipes, or print one in full."""
-    from tumorscope.schema.recipe import load_recipe, recipe_names, recipe_text  # noqa: PLC0415
+    from tumorscope.schema.recipe import (  # noqa: PLC0415
+        dump_recipe,
+        load_recipe,
+        recipe_names,
+        recipe_text,
+    )
     from tumorscope.support.terminal import show, show_table  # noqa: PLC0415
 
     if name is not None:
-        recipe = load_recipe(name)
-        show(recipe.model_dump_json(indent=2) if as_json else recipe_text(name).rstrip())
+        recipe = load_recipe(name, settings or ())
+        if summary:
+            _summarize(recipe, classes, as_json=as_json)
+        elif as_json:
+            show(recipe.model_dump_json(indent=2))
+        else:
+            show(dump_recipe(recipe) if settings else recipe_text(name).rstrip())
         return
+    if summary:
+        raise UsageError("--summary is of one recipe: tumorscope recipes NAME --summary.")
     found_all = [load_recipe(each) for each in recipe_names()]
     if as_json:
         show(json.dumps([r.model_dump(mode="json") for r in found_all], indent=2))
         return
     show_table(("recipe", "what it is"), [(r.name, r.summary) for r in found_all])
     show("\nDetails:      tumorscope recipes NAME")
+    show("Its network:  tumorscope recipes NAME --summary")
     show("Train:        tumorscope train FOLDER --recipe NAME")
+
+
+def _summarize(recipe: "Recipe", classes: int, *, as_json: bool) -> None:
+    """Show the layers of a recipe's network and what each stage trains."""
+    from tumorscope.support.extras import require_extra  # noqa: PLC0415
+
+    require_extra("train", "tumorscope recipes --summary")
+    from tumorscope.cli.show import show_model  # noqa: PLC0415
+    from tumorscope.model import summarize_model  # noqa: PLC0415 (needs PyTorch)
+    from tumorscope.support.terminal import show  # noqa: PLC0415
+
+    found = summarize_model(recipe, classes)
+    if as_json:
+        show(json.dumps(asdict(found), indent=2))
+    else:
+        show_model(found)

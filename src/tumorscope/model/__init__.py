@@ -3,5 +3,15 @@
 from tumorscope.model.backbones import build_classifier, build_trunk, check_stages
 from tumorscope.model.classifier import Classifier
 from tumorscope.model.split import Halves, split_trunk
+from tumorscope.model.summary import ModelSummary, summarize_model
 
-__all__ = ["Classifier", "Halves", "build_classifier", "build_trunk", "check_stages", "split_trunk"]
+__all__ = [
+    "Classifier",
+    "Halves",
+    "ModelSummary",
+    "build_classifier",
+    "build_trunk",
+    "check_stages",
+    "split_trunk",
+    "summarize_model",
+]
