@@ -2,16 +2,19 @@
 
 from tumorscope.model.backbones import build_classifier, build_trunk, check_stages
 from tumorscope.model.classifier import Classifier
-from tumorscope.model.split import Halves, split_trunk
+from tumorscope.model.split import Halves, between, front_of, frozen_depth, split_trunk
 from tumorscope.model.summary import ModelSummary, summarize_model
 
 __all__ = [
     "Classifier",
     "Halves",
     "ModelSummary",
+    "between",
     "build_classifier",
     "build_trunk",
     "check_stages",
+    "front_of",
+    "frozen_depth",
     "split_trunk",
     "summarize_model",
 ]

@@ -19,7 +19,7 @@ class Halves:
 
     def __init__(self, model: Classifier, front: list[nn.Module], rest: list[nn.Module]) -> None:
         self._model = model
-        self.front = nn.Sequential(_Normalization(model), *front)
+        self.front = _behind_normalization(model, front)
         self._rest = nn.Sequential(*rest)
 
     def back(self, outputs: Tensor) -> Tensor:
@@ -44,6 +44,12 @@ class _Normalization(nn.Module):
         return self._of[0].normalized(pixels)
 
 
+def frozen_depth(model: Classifier) -> int:
+    """Return how many modules of the trunk run before the first that learns."""
+    learns = [any(p.requires_grad for p in part.parameters()) for part in _in_order(model.trunk)]
+    return learns.index(True) if True in learns else len(learns)
+
+
 def split_trunk(model: Classifier, side: int) -> Halves | None:
     """Split a classifier's trunk before the first module that learns.
 
@@ -55,13 +61,25 @@ def split_trunk(model: Classifier, side: int) -> Halves | None:
         Its halves; None where nothing in front is frozen, or where the network is more than its
         modules one after the other, so that it cannot be cut.
     """
-    parts = list(_in_order(model.trunk))
-    learns = [any(p.requires_grad for p in part.parameters()) for part in parts]
-    first = learns.index(True) if True in learns else len(parts)
-    if not any(True for part in parts[:first] for _ in part.parameters()):
+    parts, depth = list(_in_order(model.trunk)), frozen_depth(model)
+    if not any(True for part in parts[:depth] for _ in part.parameters()):
         return None
-    halves = Halves(model, parts[:first], parts[first:])
+    halves = Halves(model, parts[:depth], parts[depth:])
     return halves if _same(model, halves, side) else None
+
+
+def front_of(model: Classifier, depth: int) -> nn.Module:
+    """Return what takes grey levels through so many modules of the trunk."""
+    return _behind_normalization(model, list(_in_order(model.trunk))[:depth])
+
+
+def between(model: Classifier, first: int, last: int) -> nn.Module:
+    """Return the modules of the trunk from one depth to another, one after the other."""
+    return nn.Sequential(*list(_in_order(model.trunk))[first:last])
+
+
+def _behind_normalization(model: Classifier, parts: list[nn.Module]) -> nn.Module:
+    return nn.Sequential(_Normalization(model), *parts)
 
 
 def _in_order(module: nn.Module) -> Iterator[nn.Module]:

@@ -29,7 +29,7 @@ from tumorscope.training.context import TrainingContext
 from tumorscope.training.data import Slices, StoreBatches, resident_pixels
 from tumorscope.training.device import settle_precision
 from tumorscope.training.estimate import foretell
-from tumorscope.training.front import front_outputs
+from tumorscope.training.front import Fronts
 from tumorscope.training.history import Epoch, best_epoch, stage_losses, write_history
 from tumorscope.training.memory import keep_freed_memory
 from tumorscope.training.reporting import ProgressReporter
@@ -83,6 +83,7 @@ def fit(
     if not history and processes.leads():
         images = len(partition.where("train"))
         context.progress.say(foretell(model, recipe, images, context.device))
+    fronts = Fronts(model, recipe, context)
     with _quiet():
         for number, stage in enumerate(recipe.stages):
             losses = stage_losses(history, number)
@@ -90,7 +91,7 @@ def fit(
                 continue
             start = StageStart(number, history)
             data = Slices(batches, partition, recipe, start.first_epoch)
-            history = _run_stage(model, start, data, plan, context)
+            history = _run_stage(model, start, data, plan, fronts, context)
     load_best(model, context.folder, history, recipe.keep)
     if processes.leads():
         keep_best(context.folder, history, recipe.keep)
@@ -113,6 +114,7 @@ def _run_stage(
     start: StageStart,
     data: Slices,
     plan: Plan,
+    fronts: Fronts,
     context: TrainingContext,
 ) -> list[Epoch]:
     """Run one stage, or what is left of it, and return every epoch's scores so far."""
@@ -129,7 +131,7 @@ def _run_stage(
         context.progress.say(f"{title.capitalize()}: {', '.join(stage.train)} learns.")
     # Stages differ in speed, so that each has a task of its own, which begins when it learns.
     with (
-        front_outputs(model, data, stage, context) as outputs,
+        fronts.of_stage(start.number, data) as outputs,
         context.progress.task(
             title, (stage.epochs - len(start.losses)) * len(data.training)
         ) as task,

@@ -18,7 +18,7 @@ HINTS = {"single": "f32", "bfloat16": "bf16"}
 
 
 def fastest_front(
-    front: nn.Module, recipe: Recipe, device: str, batch: int, progress: Progress
+    front: nn.Module, recipe: Recipe, device: str, example: Tensor, progress: Progress
 ) -> Front:
     """Return what runs a frozen front fastest here.
 
@@ -26,23 +26,23 @@ def fastest_front(
 
     Args:
         front: the layers that are run.
-        recipe: its size and precisions.
+        recipe: its precisions.
         device: `cpu`, `cuda` or `mps`.
-        batch: the most images at a time.
+        example: what they may be given, float, shape (most, …), on the CPU: `most` images at a
+            time.
         progress: where to say which it is.
 
     Returns:
-        A function from grey levels, float, shape (n, 1, side, side), n at most `batch`, to the
-        front's outputs, float32.
+        A function from what they take, float, shape (n, …), n at most `most`, to the front's
+        outputs, float32.
     """
     plain = _in_pytorch(front, recipe, device)
     wanted = device == "cpu" and recipe.cache_precision == "half"
     if not wanted or not has_extra("openvino"):
         return plain
-    noise = torch.rand(batch, 1, recipe.image_size, recipe.image_size) * 255
     try:
-        compiled = _in_openvino(front, recipe, noise)
-        expected, answered = plain(noise), compiled(noise)
+        compiled = _in_openvino(front, recipe, example)
+        expected, answered = plain(example), compiled(example)
     except Exception as error:  # noqa: BLE001 (layers it cannot convert are told in many ways)
         reason = _first_line(error)
         progress.say(f"OpenVINO cannot run the frozen layers ({reason}): PyTorch runs them.")
@@ -63,11 +63,13 @@ def _in_pytorch(front: nn.Module, recipe: Recipe, device: str) -> Front:
     return run
 
 
-def _in_openvino(front: nn.Module, recipe: Recipe, noise: Tensor) -> Front:
+def _in_openvino(front: nn.Module, recipe: Recipe, example: Tensor) -> Front:
     openvino = import_openvino()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the tracer, on what is constant here
-        network = openvino.convert_model(front, example_input=noise[:1], input=list(noise.shape))
+        network = openvino.convert_model(
+            front, example_input=example[:1], input=list(example.shape)
+        )
     compiled = openvino.Core().compile_model(
         network,
         "CPU",
@@ -81,8 +83,8 @@ def _in_openvino(front: nn.Module, recipe: Recipe, noise: Tensor) -> Front:
 
     def run(pixels: Tensor) -> Tensor:
         """Fill the batch up to the size that was compiled, and run it."""
-        missing = len(noise) - len(pixels)
-        filled = torch.cat([pixels, noise[:missing]]) if missing else pixels
+        missing = len(example) - len(pixels)
+        filled = torch.cat([pixels, example[:missing]]) if missing else pixels
         outputs = request.infer({0: filled.contiguous().numpy()}, share_inputs=True)
         return torch.from_numpy(outputs[0][: len(pixels)].copy())
 
