@@ -94,6 +94,8 @@ class Manifest:
         rows: one row per image, in a fixed order.
         left_out: files that cannot be used.
         strays: how many system files (`.DS_Store` and the like) were passed over.
+        unmarked: images whose label file is missing or empty, where others have one, and which of
+            the two it is; they are used without boxes.
         note: a sentence on where the labels come from, where that is not the layout itself.
     """
 
@@ -102,6 +104,7 @@ class Manifest:
     rows: tuple[Row, ...]
     left_out: tuple[LeftOut, ...] = ()
     strays: int = 0
+    unmarked: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
 
     @property

@@ -36,7 +36,9 @@ def test_boxes_and_label_files(tmp_path: Path) -> None:
     (labels / "2.txt").write_text("")
     (labels / "3.txt").unlink()
     (labels / "lone.txt").write_text("0 0.5 0.5 0.2 0.2\n")
-    evidence = {row[0]: row[2] for row in LabelConflicts().run(folder.survey()).evidence}
+    finding = LabelConflicts().run(folder.survey())
+    assert "in doubt, 1 without a label file and 1 with an empty one." in finding.sentence
+    evidence = {row[0]: row[2] for row in finding.evidence}
     assert evidence == {
         "a/images/0.png": "box of class 1, the folder's is 0",
         "a/images/1.png": "box around the whole image",

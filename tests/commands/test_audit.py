@@ -72,7 +72,14 @@ def test_audit_from_the_command_line(command: Command, real_data: Path, tmp_path
     shown = Audit.model_validate_json(again.stdout)
     assert again.returncode == (1 if shown.worst() == "error" else 0)
     kept = json.loads((tmp_path / "audits" / "yesno" / "audit.json").read_text())
-    assert kept["images"] == {"readable": 253, "unreadable": 0}
+    assert kept["images"] == {
+        "readable": 253,
+        "unreadable": 0,
+        "sizes": 184,
+        "smallest": [150, 198],
+        "largest": [1920, 1080],
+        "kinds": {"one channel": 30, "three equal channels": 210, "colour": 13},
+    }
     assert command("audit", real_data / "yesno", "--fail-on", "never").returncode == 2
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("x")

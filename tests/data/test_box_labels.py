@@ -7,9 +7,12 @@ import pytest
 from PIL import Image
 
 import tumorscope
+from tests.conftest import Heard
+from tumorscope.data.dataset import read_store
 from tumorscope.data.layouts import read_manifest
 from tumorscope.data.layouts.box_labels import label_by_boxes
 from tumorscope.errors import DataError
+from tumorscope.schema.recipe import load_recipe
 
 
 @pytest.fixture
@@ -36,9 +39,7 @@ def test_names_are_learned_from_the_folders(boxed: Path) -> None:
     assert labels["a/images/0.png"] == "b"
     assert labels["a/images/1.png"] == "a"
     assert "b/images/4.png" not in labels
-    assert [(f.image, f.reason) for f in found.left_out] == [
-        ("b/images/4.png", "no box names its class")
-    ]
+    assert [(f.image, f.reason) for f in found.left_out] == [("b/images/4.png", "no label file")]
     assert "0 a, 1 b; named for each number's most frequent folder" in found.note
     assert "1 of 9 images lie in another class's folder" in found.note
 
@@ -83,6 +84,26 @@ def test_boxes_that_disagree(boxed: Path, choice: str, labels: str, said: str) -
     by_image = {row.image: row.label for row in found.rows}
     assert "".join(by_image.get(f"a/images/{n}.png", "-") for n in range(3)) == labels
     assert f"2 images have boxes of several classes: {said}" in found.note
+
+
+def test_missing_and_empty_label_files_are_counted(boxed: Path) -> None:
+    """Used without boxes or left out, with their reasons; a set without label files has none."""
+    (boxed / "a" / "labels" / "0.txt").unlink()
+    (boxed / "a" / "labels" / "1.txt").write_text("")
+    manifest = read_manifest(boxed)
+    assert manifest.unmarked == {
+        "a/images/0.png": "no label file",
+        "a/images/1.png": "empty label file",
+        "b/images/4.png": "no label file",
+    }
+    labelled = label_by_boxes(manifest, ("a", "b"), "first")
+    assert {file.image: file.reason for file in labelled.left_out} == manifest.unmarked
+    for label_from, said in (("folder", "used without boxes"), ("boxes", "left out")):
+        heard = Heard()
+        settings = ["image_size=32", f"label_from={label_from}", "box_classes=[a, b]"]
+        read_store(boxed, load_recipe("cnn-baseline", settings), heard, strict=False)
+        counted = "2 without a label file and 1 with an empty one"
+        assert any(counted in line and said in line for line in heard.lines)
 
 
 def test_mistakes_get_a_sentence(boxed: Path, class_folders: object) -> None:

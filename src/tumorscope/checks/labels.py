@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from pathlib import PurePosixPath
 
 from tumorscope.checks.base import Check, Finding, found, passed, plural
+from tumorscope.data.layouts.boxes import count_unmarked
 from tumorscope.grouping.survey import Survey
 
 WHOLE = 0.98  # a box with both sides this long marks nothing
@@ -22,12 +23,18 @@ class LabelConflicts(Check):
         images = [row for row, *_ in cases if row >= 0]
         return found(
             self,
-            f"{plural(len(cases), 'label')} in doubt.",
+            f"{plural(len(cases), 'label')} in doubt{_unmarked(survey)}.",
             "Check each and correct the label, or leave the image out.",
             ("image", "label", "conflict"),
             [(image, label, text) for _, image, label, text in cases],
             images,
         )
+
+
+def _unmarked(survey: Survey) -> str:
+    """Say how many images have no label file, or an empty one."""
+    reasons = survey.store.manifest.unmarked
+    return f", {count_unmarked(reasons.values())}" if reasons else ""
 
 
 Case = tuple[int, str, str, str]
@@ -82,21 +89,19 @@ def _label_files(survey: Survey) -> list[Case]:
     root = survey.store.manifest.root
     folders = {PurePosixPath(row.image).parent for row in survey.rows}
     boxed = [f for f in folders if f.name == "images" and (root / f.parent / "labels").is_dir()]
-    by_folder: dict[PurePosixPath, dict[str, int]] = {folder: {} for folder in boxed}
-    for n, row in enumerate(survey.rows):
-        path = PurePosixPath(row.image)
-        if path.parent in by_folder:
-            by_folder[path.parent][path.stem] = n
-    cases: list[Case] = []
-    for folder, images in sorted(by_folder.items()):
+    stems: dict[PurePosixPath, set[str]] = {folder: set() for folder in boxed}
+    for path in (PurePosixPath(row.image) for row in survey.rows):
+        if path.parent in stems:
+            stems[path.parent].add(path.stem)
+    reasons = survey.store.manifest.unmarked
+    cases: list[Case] = [
+        (n, row.image, row.label, reasons[row.image])
+        for n, row in enumerate(survey.rows)
+        if row.image in reasons
+    ]
+    for folder, images in sorted(stems.items()):
         files = {p.stem: p for p in (root / folder.parent / "labels").glob("*.txt")}
-        for stem, n in images.items():
-            row = survey.rows[n]
-            if stem not in files:
-                cases.append((n, row.image, row.label, "no label file"))
-            elif files[stem].stat().st_size == 0:
-                cases.append((n, row.image, row.label, "empty label file"))
-        lone = sorted(set(files) - set(images))
+        lone = sorted(set(files) - images)
         cases += [
             (-1, files[s].relative_to(root).as_posix(), folder.parent.name, "label file alone")
             for s in lone

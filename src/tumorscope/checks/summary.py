@@ -1,9 +1,12 @@
 """The documented schema of `audit.json`, and how it is filled."""
 
+from collections import Counter
 from collections.abc import Sequence
+from math import prod
 
 from tumorscope.checks.base import Finding
 from tumorscope.checks.control_scores import control_scores
+from tumorscope.data.store import KINDS, Store
 from tumorscope.grouping.leaks import find_leaks
 from tumorscope.grouping.survey import Survey
 from tumorscope.schema.audit import (
@@ -28,7 +31,7 @@ def summarize_audit(survey: Survey, findings: Sequence[Finding], groups: int) ->
         classes={
             name: int((survey.labels == number).sum()) for number, name in enumerate(survey.classes)
         },
-        images=ImageNumbers(readable=len(survey.rows), unreadable=len(manifest.left_out)),
+        images=_image_numbers(survey.store),
         leaks=_leak_numbers(survey),
         controls=ControlNumbers(
             majority=MajorityNumbers(published=scores.majority_published, all=scores.majority),
@@ -55,6 +58,20 @@ def summarize_audit(survey: Survey, findings: Sequence[Finding], groups: int) ->
             )
             for f in findings
         ],
+    )
+
+
+def _image_numbers(store: Store) -> ImageNumbers:
+    """Count files, sizes and kinds."""
+    sizes = {(facts.width, facts.height) for facts in store.facts}
+    kinds = Counter(facts.kind for facts in store.facts)
+    return ImageNumbers(
+        readable=len(store),
+        unreadable=len(store.manifest.left_out),
+        sizes=len(sizes),
+        smallest=min(sizes, key=prod),
+        largest=max(sizes, key=prod),
+        kinds={kind: kinds[kind] for kind in KINDS if kinds[kind]},
     )
 
 

@@ -39,6 +39,8 @@ def audit(
     if as_json:
         show(made.numbers.model_dump_json(indent=2))
     else:
+        show_text(made.numbers.look)
+        show()
         for finding in made.numbers.findings:
             word = finding.severity if finding.status == "found" else finding.status
             show(f"{finding.code} {word}: {finding.title}")

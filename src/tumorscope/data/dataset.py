@@ -1,12 +1,16 @@
 """A data set read as a recipe wants it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from tumorscope.data.layouts import read_manifest
 from tumorscope.data.layouts.box_labels import label_by_boxes, refuse_without_boxes
+from tumorscope.data.layouts.boxes import count_unmarked
 from tumorscope.data.store import Store, open_store
 from tumorscope.schema.recipe import Recipe
 from tumorscope.support.progress import Progress
+
+NAMED = 3  # images that a sentence names
 
 
 def read_store(data: Path, recipe: Recipe, progress: Progress, *, strict: bool) -> Store:
@@ -23,6 +27,8 @@ def read_store(data: Path, recipe: Recipe, progress: Progress, *, strict: bool) 
         f"{manifest.layout}: {len(manifest.rows)} images of {len(manifest.classes)} classes "
         f"({', '.join(manifest.classes)}){strays}"
     )
+    if manifest.unmarked:
+        progress.say(_unmarked(manifest.unmarked, used=recipe.label_from == "folder"))
     if recipe.label_from == "boxes":
         manifest = label_by_boxes(manifest, recipe.box_classes, recipe.box_label)
         progress.say(manifest.note)
@@ -33,3 +39,10 @@ def read_store(data: Path, recipe: Recipe, progress: Progress, *, strict: bool) 
     if len(left_out) > 10:
         progress.say(f"left out: … and {len(left_out) - 10} more files")
     return store
+
+
+def _unmarked(reasons: Mapping[str, str], *, used: bool) -> str:
+    """Say how many images have no label file, or an empty one, and name the first of them."""
+    first = ", ".join(list(reasons)[:NAMED]) + (", …" if len(reasons) > NAMED else "")
+    become = "used without boxes" if used else "left out, as no box names their class"
+    return f"{count_unmarked(reasons.values())} ({first}): {become}; 'tumorscope audit' lists them"

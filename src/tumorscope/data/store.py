@@ -38,6 +38,8 @@ PIXELS, MIDDLES, IMAGES = "pixels.npy", "middles.npy", "images.json"
 CHUNK = 256  # images that are made small at a time
 TRIES = 3  # to build a store that another run, which has found the same damage, may take away
 ERRAND = 16  # files that a thread reads before it asks for more
+KINDS = ("one channel", "three equal channels", "colour")
+COLOURED = 8  # grey levels between channels, beyond what JPEG does to a grey image
 MIDDLE = 128  # thumbnails are made from this size, so that stores of all sizes agree on copies
 THUMBNAIL = 64  # the side of a thumbnail, in pixels
 
@@ -63,6 +65,13 @@ class Facts:
     mode: str
     tables: str
     colour: int
+
+    @property
+    def kind(self) -> str:
+        """How the file holds its pixels, one of `KINDS`."""
+        if self.colour > COLOURED:
+            return KINDS[2]
+        return KINDS[0] if self.mode in ("1", "L", "I", "I;16", "F") else KINDS[1]
 
 
 @dataclass(frozen=True)

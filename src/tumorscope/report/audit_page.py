@@ -6,6 +6,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+from matplotlib.figure import Figure
 from PIL import Image
 
 from tumorscope._version import __version__
@@ -15,8 +16,13 @@ from tumorscope.data.layouts import read_manifest
 from tumorscope.data.store import MIDDLE, THUMBNAIL, Store, cache_folder, open_store
 from tumorscope.grouping.lineage.table import load_tables
 from tumorscope.grouping.survey import GroupingRules, Survey
+from tumorscope.records import PARTS
+from tumorscope.report.figures import class_distribution, grid, grouped_bars
+from tumorscope.report.files import common_facts, files_figures
 from tumorscope.report.html import data_uri, render_page
-from tumorscope.schema.audit import Audit
+from tumorscope.report.style import render_figure
+from tumorscope.report.tiles import sample_tiles
+from tumorscope.schema.audit import FORMAT, Audit
 from tumorscope.support.files import explained, write_bytes, write_text
 from tumorscope.support.progress import Progress
 
@@ -47,8 +53,10 @@ def write_audit(data: Path, folder: Path, progress: Progress) -> Audit:
 
 def _kept_audit(store: Store) -> Path:
     """Return where an audit of this data is kept."""
-    key = hashlib.sha256(f"{__version__} {store.digest} {store.manifest.root.resolve()}".encode())
-    key.update(repr(store.manifest.left_out).encode())
+    key = hashlib.sha256(
+        f"{__version__} {FORMAT} {store.digest} {store.manifest.root.resolve()}".encode()
+    )
+    key.update(repr((store.manifest.left_out, store.manifest.unmarked)).encode())
     for table in load_tables():
         key.update(table.set_name.encode() + table.prints.tobytes())
     return cache_folder() / "audits" / key.hexdigest()[:32]
@@ -70,14 +78,39 @@ def write_audit_page(path: Path, store: Store, audit: Audit, findings: Sequence[
     ordered = sorted(
         findings, key=lambda f: rank.get((f.status, f.severity), 4 if f.status == "passed" else 3)
     )
+    look = {name: render_figure(figure) for name, figure in _look(store).items()}
     values = {
         "audit": audit,
+        "pictures": {name: data_uri(content) for name, content in look.items()},
+        "common": common_facts(store),
         "findings": ordered,
         "sheets": {f.code: contact_sheet(store, f.images) for f in findings if f.images},
         "most": MOST_ROWS,
         "most_images": MOST_IMAGES,
     }
     write_text(path, render_page("audit", values))
+
+
+def _look(store: Store) -> dict[str, Figure]:
+    """Draw what people look at first: classes, files, and some images of each class."""
+    classes, labels = store.manifest.classes, store.manifest.class_numbers()
+    published = [row.split for row in store.manifest.rows]
+    counts = {
+        part: np.bincount(labels[[split == part for split in published]], minlength=len(classes))
+        for part in PARTS
+        if part in published
+    }
+    distribution = (
+        class_distribution(counts, classes)
+        if counts
+        else grouped_bars({"images": np.bincount(labels).tolist()}, classes)
+    )
+    samples = [tile for own in sample_tiles(store, labels, len(classes)) for tile in own]
+    return {
+        "class_distribution": distribution,
+        **files_figures(store),
+        "samples": grid(samples),
+    }
 
 
 def contact_sheet(store: Store, rows: Sequence[int]) -> str:

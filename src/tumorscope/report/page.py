@@ -13,7 +13,8 @@ from tumorscope.evaluation import Evaluation
 from tumorscope.records import Partition
 from tumorscope.report import figures
 from tumorscope.report.evidence import evidence_rows, write_documents
-from tumorscope.report.exploration import common_facts, write_exploration
+from tumorscope.report.exploration import write_exploration
+from tumorscope.report.files import common_facts
 from tumorscope.report.html import data_uri, render_page
 from tumorscope.report.outcome import outcome_figures
 from tumorscope.report.style import write_figures

@@ -97,12 +97,18 @@ def write_figures(
 
 def write_figure(path: Path, figure: Figure) -> bytes:
     """Write a figure in the format that the path's ending names, and return its content."""
-    form, buffer = path.suffix[1:], BytesIO()
+    content = render_figure(figure, path.suffix[1:])
+    write_bytes(path, content)
+    return content
+
+
+def render_figure(figure: Figure, form: str = "png") -> bytes:
+    """Return a figure as the content of a file: `png`, `svg` or `pdf`."""
+    buffer = BytesIO()
     quick: Any = {"pil_kwargs": {"compress_level": PNG_COMPRESSION}} if form == "png" else {}
     with mpl.rc_context(STYLE):
         _lay_out(figure)
         figure.savefig(buffer, format=form, dpi=DPI, metadata=_UNDATED[form], **quick)
-    write_bytes(path, buffer.getvalue())
     return buffer.getvalue()
 
 

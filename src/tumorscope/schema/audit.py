@@ -9,6 +9,7 @@ from tumorscope._version import __version__
 from tumorscope.schema.base import Strict
 from tumorscope.support.notebook import html_table
 
+FORMAT = 2
 Severity = Literal["error", "warning", "note"]
 
 
@@ -16,10 +17,18 @@ Status = Literal["found", "passed", "not applicable"]
 
 
 class ImageNumbers(Strict):
-    """How many files there are."""
+    """How many files there are, and what the readable ones are like.
+
+    Sizes are width and height in pixels. Kinds tell how files hold their pixels: grey levels in
+    one channel, in three equal ones, or colour.
+    """
 
     readable: int
     unreadable: int
+    sizes: int
+    smallest: tuple[int, int]
+    largest: tuple[int, int]
+    kinds: dict[str, int]
 
 
 class LeakNumbers(Strict):
@@ -81,7 +90,7 @@ class FindingNumbers(Strict):
 class Audit(Strict):
     """What an audit found, as in `audit.json`."""
 
-    format: int = 1
+    format: int = FORMAT
     tumorscope: str = __version__
     data: str
     layout: str
@@ -98,6 +107,18 @@ class Audit(Strict):
         severities = {finding.severity for finding in self.findings if finding.status == "found"}
         levels: Sequence[Severity] = ("error", "warning", "note")
         return next((level for level in levels if level in severities), None)
+
+    @property
+    def look(self) -> str:
+        """How many images of which classes, sizes and kinds there are, in two sentences."""
+        images, listed = self.images, ", ".join(f"{n} {c}" for n, c in self.classes.items())
+        first, last = (f"{width} × {height}" for width, height in (images.smallest, images.largest))
+        sizes = f"{images.sizes} sizes from {first} to {last}" if images.sizes > 1 else first
+        kinds = ", ".join(f"{kind} {count}" for kind, count in images.kinds.items())
+        return (
+            f"{images.readable} images ({listed}), {images.unreadable} files left out. "
+            f"{sizes[0].upper()}{sizes[1:]} pixels; {kinds}."
+        )
 
     @property
     def verdict(self) -> str:

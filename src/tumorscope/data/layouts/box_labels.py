@@ -57,7 +57,8 @@ def label_by_boxes(manifest: Manifest, classes: Sequence[str], choice: str) -> M
         several += len(set(ids)) > 1
         number = _choose(ids, choice)
         if number is None:
-            reason = "its boxes name several classes" if ids else "no box names its class"
+            unmarked = manifest.unmarked.get(row.image, "no box names its class")
+            reason = "its boxes name several classes" if ids else unmarked
             left_out.append(LeftOut(row.image, reason))
         elif number not in names:
             raise DataError(

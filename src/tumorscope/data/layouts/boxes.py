@@ -1,12 +1,15 @@
 """YOLO label files: one line a box, `class x_center y_center width height` as fractions."""
 
 import math
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from tumorscope.records import Box
 
 FIELDS = 5
 MAX_BYTES = 1_000_000  # some 20,000 boxes
+NO_FILE, EMPTY_FILE = "no label file", "empty label file"
 UNREADABLE = "label file cannot be read as text; the image is used without boxes"
 
 
@@ -29,6 +32,29 @@ def read_boxes(path: Path) -> tuple[tuple[Box, ...], str | None]:
     boxes = tuple(box for box in parsed if box is not None)
     bad = len(parsed) - len(boxes)
     return boxes, f"{bad} of {len(parsed)} boxes are malformed and not used" if bad else None
+
+
+def why_unmarked(path: Path) -> str | None:
+    """Say why a label file marks nothing: it is missing, or empty; None where it has content."""
+    try:
+        return EMPTY_FILE if path.stat().st_size == 0 else None
+    except FileNotFoundError:
+        return NO_FILE
+    except OSError:
+        return None  # what cannot be read is named elsewhere
+
+
+def count_unmarked(reasons: Iterable[str]) -> str:
+    """Say how many images have no label file, and how many an empty one.
+
+    >>> count_unmarked(["no label file", "empty label file", "no label file"])
+    '2 without a label file and 1 with an empty one'
+    """
+    counts = Counter(reasons)
+    said = {NO_FILE: "without a label file", EMPTY_FILE: "with an empty one"}
+    if not counts[NO_FILE]:
+        said[EMPTY_FILE] = "with an empty label file"
+    return " and ".join(f"{counts[kind]} {words}" for kind, words in said.items() if counts[kind])
 
 
 def parse_box(line: str) -> Box | None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from tumorscope.data.layouts.boxes import read_boxes
+from tumorscope.data.layouts.boxes import read_boxes, why_unmarked
 from tumorscope.data.layouts.listing import count_strays, holds_images, subfolders, walk_files
 from tumorscope.errors import DataError
 from tumorscope.records import LeftOut, Manifest, Part, Row
@@ -70,7 +70,7 @@ def read_class_folders(folder: Path) -> Manifest:
         LeftOut(f"{copy.name}/", "a second copy of the class folders")
         for copy in find_second_copies(folder)
     ]
-    boxed = False
+    boxed, unmarked = False, {}
     for part, class_folder in class_folders:
         label = names[same_class(class_folder.name)]
         boxed |= _has_label_folder(class_folder)
@@ -78,6 +78,8 @@ def read_class_folders(folder: Path) -> Manifest:
             boxes, problem = read_boxes(labels) if labels else ((), None)
             relative = image.relative_to(folder).as_posix()
             rows.append(Row(relative, label, split=part, boxes=boxes))
+            if labels and (reason := why_unmarked(labels)):
+                unmarked[relative] = reason
             if labels and problem:
                 left_out.append(LeftOut(labels.relative_to(folder).as_posix(), problem))
     layout = "published splits" if class_folders[0][0] else "class folders"
@@ -87,6 +89,7 @@ def read_class_folders(folder: Path) -> Manifest:
         rows=tuple(rows),
         left_out=tuple(left_out),
         strays=count_strays(folder),
+        unmarked=unmarked,
     )
 
 
