@@ -9,7 +9,7 @@ CPU_WHEELS ?=
 # How long `make fuzz` goes on.
 SECONDS ?= 60
 
-.PHONY: help demo test lint docs setup bench fuzz pins clean
+.PHONY: help demo test lint docs examples setup bench fuzz pins clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ lint: $(READY)  ## style, types and import contracts
 
 docs: $(READY)  ## build the documentation site into docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+
+examples: $(READY)  ## run the notebooks of examples/ on few drawn slices
+	$(BIN)/python tools/examples.py --check
 
 bench: $(READY)  ## measure against peers in the same run (long)
 	$(PIP) -r requirements/bench.txt

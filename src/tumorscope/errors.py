@@ -20,6 +20,10 @@ class TumorscopeError(Exception):
 
     exit_code = 2
 
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows in place of a traceback: the sentence."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class UsageError(TumorscopeError):
     """An option or an output folder that cannot be used."""

@@ -72,7 +72,7 @@ def test_what_computes_otherwise_is_traced_itself(
     graphs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A temperature and a mean over mirrored images; another temperature is a weight again."""
-    views = ("flip_averaging=true", "answer_views=4")
+    views = ("flip_averaging=true", "smooth_answers=true")
     other = network(0, 2.0, *views)
     traced_now = export_network(other, SIZE)
     assert_answers_alike(traced_now, other)

@@ -14,12 +14,16 @@ CELL = "import tumorscope\ntumorscope.audit(data={data!r}, out={out!r})"
 def test_a_real_kernel_shows_progress_and_the_result(
     class_folders: Callable[..., Path], tmp_path: Path
 ) -> None:
-    """The last value of a cell is a table with the path of its page; nothing is printed as code."""
+    """The last value of a cell is a table with the path of its page; a mistake is a sentence."""
     data, out = class_folders(glioma=6, no_tumor=6), tmp_path / "audit"
     source = CELL.format(data=str(data), out=str(out))
-    cell = nbformat.v4.new_code_cell(source)  # type: ignore[no-untyped-call]
-    notebook = nbformat.v4.new_notebook(cells=[cell])  # type: ignore[no-untyped-call]
-    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    sources = source, "tumorscope.audit('nowhere')"
+    cells = [nbformat.v4.new_code_cell(own) for own in sources]  # type: ignore[no-untyped-call]
+    notebook = nbformat.v4.new_notebook(cells=cells)  # type: ignore[no-untyped-call]
+    NotebookClient(notebook, timeout=120, kernel_name="python3", allow_errors=True).execute()
+    (mistake,) = notebook.cells[1].outputs
+    assert len(mistake["traceback"]) == 1
+    assert mistake["traceback"][0].startswith("DataError: nowhere")
     *reports, value = notebook.cells[0].outputs
     shown = value["data"]["text/html"]
     assert "<caption>Audit of data</caption>" in shown

@@ -1,6 +1,7 @@
 """Verbs that use a model: predict, export."""
 
 import csv
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -47,10 +48,14 @@ class RuntimeName(StrEnum):
 
 @app.command()
 def predict(
-    bundle: Annotated[str, typer.Argument(help="A run, its bundle, or the zip of it.")],
     inputs: Annotated[
         list[str],
-        typer.Argument(help="Files, folders, patterns, or - for a list on standard input."),
+        typer.Argument(
+            metavar="[BUNDLE] INPUT...",
+            help="A run, its bundle, the zip of it or a model's name (left out, the model that "
+            "comes with tumorscope answers); then files, folders, patterns, or - for a list on "
+            "standard input.",
+        ),
     ],
     answers: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.table,
     out: Annotated[
@@ -80,6 +85,7 @@ def predict(
     from tumorscope.inference.predict import Predictor  # noqa: PLC0415
     from tumorscope.support.terminal import terminal_progress  # noqa: PLC0415
 
+    bundle, inputs = _split_bundle(inputs)
     names = list_inputs(inputs, sys.stdin)
     progress = terminal_progress(quiet=quiet)
     chosen = cast("Runtime | None", runtime)
@@ -106,6 +112,25 @@ def predict(
             drop_output()
             raise typer.Exit from None
     _conclude(scored, inputs, out)
+
+
+def _split_bundle(words: list[str]) -> tuple[str, list[str]]:
+    """Tell the bundle from the inputs; without one the package's own model answers, and says so.
+
+    Raises:
+        UsageError: there is a bundle and nothing to answer.
+    """
+    from tumorscope.inference.bundle import holds_bundle, open_bundle  # noqa: PLC0415
+    from tumorscope.inference.inputs import names_inputs  # noqa: PLC0415
+    from tumorscope.inference.shipped import DEFAULT  # noqa: PLC0415
+
+    first, *rest = words
+    if holds_bundle(first) and not rest:
+        raise UsageError(f"{first} is a model: name the images that it shall answer after it.")
+    if holds_bundle(first) or (rest and not names_inputs(first)):
+        return first, rest
+    typer.echo(f"{DEFAULT}: {open_bundle(DEFAULT).card.scope}", err=True)
+    return DEFAULT, words
 
 
 def _on_ray() -> "Runner":
@@ -182,6 +207,38 @@ def _print_csv(answers: "Iterator[Prediction]", predictor: "Predictor") -> None:
 
 
 _PRINTERS = {Format.table: _print_table, Format.jsonl: _print_lines, Format.csv: _print_csv}
+
+
+@app.command()
+def models(
+    as_json: AsJson = False,
+    debug: Debug = False,  # noqa: ARG001 (its callback does the work)
+) -> None:
+    """List the models that come with tumorscope."""
+    from tumorscope.inference.bundle import open_bundle  # noqa: PLC0415
+    from tumorscope.inference.shipped import DEFAULT, shipped_names, shipped_zip  # noqa: PLC0415
+    from tumorscope.schema.wording import compact  # noqa: PLC0415
+    from tumorscope.support.terminal import show, show_table, show_text  # noqa: PLC0415
+
+    cards = {name: open_bundle(name).card for name in shipped_names()}
+    if as_json:
+        show(json.dumps({name: card.model_dump(mode="json") for name, card in cards.items()}))
+        return
+    rows = [
+        (
+            name,
+            f"{shipped_zip(name).stat().st_size / 1e6:.1f} MB",
+            compact(card.scores["accuracy"]),
+            ", ".join(card.classes),
+        )
+        for name, card in cards.items()
+    ]
+    show_table(("model", "size", "accuracy on new patients", "classes"), rows)
+    for name, card in cards.items():
+        show_text(f"{name}: {card.scope}")
+        for place, score in card.elsewhere.items():
+            show_text(f"    on {score.n} images of {place}: {compact(score)}", hang="    ")
+    show(f"\nPredict:  tumorscope predict IMAGE … uses {DEFAULT}")
 
 
 class Target(StrEnum):

@@ -136,9 +136,12 @@ def run_model(model: Classifier, store: Store, rows: NDArray[np.intp]) -> ModelO
 def _gate_views(model: Classifier, store: Store, rows: NDArray[np.intp]) -> Views:
     """Return what the gate sees of some images, for which no answer is needed."""
     gaze = GateViews(store.size)
-    return Views(
-        *_over_batches(lambda p: (*gaze(p), model.embed(p.unsqueeze(1))), store, rows),
-    )
+
+    def look(pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return what the gate sees of images, and their features."""
+        return *gaze(pixels), model.embed(model.prepared(pixels.unsqueeze(1)))
+
+    return Views(*_over_batches(look, store, rows))
 
 
 def _over_batches(

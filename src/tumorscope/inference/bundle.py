@@ -14,6 +14,7 @@ from typing import Literal
 from pydantic import ValidationError
 
 from tumorscope.errors import BundleError
+from tumorscope.inference.shipped import shipped_names, shipped_zip
 from tumorscope.schema.card import FORMAT, Card
 from tumorscope.support.files import explained, replacing, write_bytes, write_text
 
@@ -92,13 +93,15 @@ def zip_bundle(folder: Path) -> Path:
 
 
 def open_bundle(place: str | Path) -> Bundle:
-    """Open a bundle: its folder, its zip, or the run that holds it.
+    """Open a bundle: its folder, its zip, the run that holds it, or a model of the package.
 
     Raises:
         BundleError: there is none, its card is not of the known format, or its zip is not to be
             trusted.
     """
     top = Path(place)
+    if not top.exists() and top.name in shipped_names():
+        top = shipped_zip(top.name)
     folder = top / "bundle" if (top / "bundle" / CARD).is_file() else top
     if top.is_file():
         content = _zip_reader(top)
@@ -112,9 +115,18 @@ def open_bundle(place: str | Path) -> Bundle:
     else:
         raise BundleError(
             f"{top} is not a bundle: give a run of 'tumorscope train', its bundle/ folder or its "
-            "zip."
+            f"zip, or a model of the package ({', '.join(shipped_names())})."
         )
     return Bundle(top, _read_card(top / CARD, content(CARD)), content)
+
+
+def holds_bundle(place: str | Path) -> bool:
+    """Say whether something is meant as a bundle, rather than as an image or a folder of images."""
+    top = Path(place)
+    if top.is_dir():
+        inside = (CARD, f"bundle/{CARD}", f"*/bundle/{CARD}", "recipe.yaml")
+        return any(True for pattern in inside for _ in top.glob(pattern))
+    return top.suffix == ".zip" or (not top.exists() and top.name in shipped_names())
 
 
 def _read_card(path: Path, content: bytes) -> Card:

@@ -31,6 +31,11 @@ def list_inputs(inputs: Iterable[str], listing: IO[str] | None = None) -> Iterat
             yield text
 
 
+def names_inputs(text: str) -> bool:
+    """Say whether a word names something to read: what is there, a pattern, or a list."""
+    return text == LISTED or any(sign in text for sign in PATTERN) or Path(text).exists()
+
+
 def _matching(pattern: str) -> Iterator[str]:
     matches = sorted(path for path in glob.iglob(pattern, recursive=True) if Path(path).is_file())  # noqa: PTH207 (pathlib's cannot take an absolute pattern)
     yield from matches or [pattern]

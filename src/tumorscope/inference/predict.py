@@ -20,6 +20,7 @@ from tumorscope.data.resize import resize
 from tumorscope.errors import UnreadableImage
 from tumorscope.inference.bundle import NETWORK, Bundle, Runtime, open_bundle
 from tumorscope.inference.runtimes import Answers, Engine, open_engine
+from tumorscope.inference.shipped import DEFAULT
 from tumorscope.metrics.conformal import label_sets
 from tumorscope.records import Pixels, Prediction
 from tumorscope.schema.card import Card
@@ -51,12 +52,17 @@ class Predictor:
 
     @classmethod
     def load(
-        cls, place: str | Path, *, runtime: Runtime | None = None, threads: int | None = None
+        cls,
+        place: str | Path = DEFAULT,
+        *,
+        runtime: Runtime | None = None,
+        threads: int | None = None,
     ) -> "Predictor":
-        """Open a bundle, its zip, or the bundle of a run.
+        """Open a bundle, its zip, the bundle of a run, or a model of the package.
 
         Args:
-            place: where it is.
+            place: where it is, or the name of a model that comes with the package; the one that
+                `tumorscope predict` uses unless given.
             runtime: `onnx`, `openvino` or `pytorch`; that of the bundle's graph unless given.
             threads: how many cores to use, for one image as for many; all unless given.
 

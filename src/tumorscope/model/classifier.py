@@ -5,14 +5,16 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from tumorscope.errors import RecipeError
 from tumorscope.model.heads import AttentionPool
-from tumorscope.model.views import view_matrices
 from tumorscope.schema.recipe import Recipe
 
 GREY_LEVELS = 255.0
 ALL, HEAD, LAST_BLOCK = "all", "head", "last_block"
+# What bilinear interpolation at a place drawn at random does to a row of pixels, on average.
+INTERPOLATION = (1 / 8, 3 / 4, 1 / 8)
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.SyncBatchNorm)
 
 
@@ -31,8 +33,7 @@ class Classifier(nn.Module):
 
     mean: Tensor
     std: Tensor
-    view_rows: Tensor
-    view_columns: Tensor
+    kernel: Tensor
 
     def __init__(self, trunk: nn.Module, features: int, classes: int, recipe: Recipe) -> None:
         super().__init__()
@@ -41,14 +42,14 @@ class Classifier(nn.Module):
         self.pool = AttentionPool(features) if attentive else nn.Identity()
         self.head = build_head(recipe, 2 * features if attentive else features, classes)
         self.flip_averaging = recipe.flip_averaging
+        self.smooth_answers = recipe.smooth_answers
         self._resting: list[nn.Module] = []
         shape = (1, 3, 1, 1)
         mean, std = torch.tensor(recipe.normalize.mean), torch.tensor(recipe.normalize.std)
         self.register_buffer("mean", mean.reshape(shape) * GREY_LEVELS, persistent=False)
         self.register_buffer("std", std.reshape(shape) * GREY_LEVELS, persistent=False)
-        rows, columns = view_matrices(recipe.image_size, recipe.answer_views - 1)
-        self.register_buffer("view_rows", rows, persistent=False)
-        self.register_buffer("view_columns", columns, persistent=False)
+        weights = torch.tensor(INTERPOLATION)
+        self.register_buffer("kernel", torch.outer(weights, weights)[None, None], persistent=False)
 
     def normalized(self, pixels: Tensor) -> Tensor:
         """Return grey levels as the trunk takes them: three channels, normalised."""
@@ -75,13 +76,27 @@ class Classifier(nn.Module):
         """
         return self.decide(self.trunk(self.normalized(pixels)))
 
+    def prepared(self, pixels: Tensor) -> Tensor:
+        """Return images that are answered as the network is to see them.
+
+        Augmentation has interpolated the training images, which smooths them; where the recipe
+        smooths answers, other images are smoothed likewise.
+
+        Args:
+            pixels: as `forward` takes them.
+
+        Returns:
+            The same shape; what lies outside of the image counts as black.
+        """
+        return functional.conv2d(pixels, self.kernel, padding=1) if self.smooth_answers else pixels
+
     @property
     def view_count(self) -> int:
         """How many views of an image an answer is averaged over."""
-        return (1 + len(self.view_rows)) * (2 if self.flip_averaging else 1)
+        return 2 if self.flip_averaging else 1
 
     def views(self, pixels: Tensor) -> Tensor:
-        """Return all views of some images, the images themselves first.
+        """Return all views of some images: as the network is to see them, then mirrored.
 
         Args:
             pixels: as `forward` takes them.
@@ -89,11 +104,8 @@ class Classifier(nn.Module):
         Returns:
             float, shape (view_count · n, 1, height, width), one view of all images after the other.
         """
-        pairs = zip(self.view_rows, self.view_columns, strict=True)
-        views = [pixels, *(rows @ pixels @ columns.T for rows, columns in pairs)]
-        if self.flip_averaging:
-            views += [view.flip(3) for view in views]
-        return torch.cat(views) if len(views) > 1 else pixels
+        seen = self.prepared(pixels)
+        return torch.cat([seen, seen.flip(3)]) if self.flip_averaging else seen
 
     def mean_of_views(self, logits: Tensor) -> Tensor:
         """Return probabilities, shape (n, classes), from the logits of all views of n images."""
@@ -101,10 +113,7 @@ class Classifier(nn.Module):
         return chances.reshape(self.view_count, -1, chances.shape[1]).mean(dim=0)
 
     def probabilities(self, pixels: Tensor) -> Tensor:
-        """Return the model's answer: probabilities, float, shape (n, classes).
-
-        Where there are several views of each image, the mean of theirs.
-        """
+        """Return the model's answer: probabilities, float, shape (n, classes)."""
         return self.mean_of_views(self.forward(self.views(pixels)))
 
     def set_trainable(self, blocks: Sequence[str], statistics: str = "learned") -> None:

@@ -60,8 +60,8 @@ class Network(nn.Module):
 
     def extra_repr(self) -> str:
         """Name what changes the computation and shows in no module."""
-        flips, views = self.classifier.flip_averaging, self.classifier.view_count
-        return f"flip_averaging={flips}, views={views}, tempered={self.tempered}"
+        flips, smooth = self.classifier.flip_averaging, self.classifier.smooth_answers
+        return f"flip_averaging={flips}, smooth_answers={smooth}, tempered={self.tempered}"
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Return probabilities, shape (n, classes), and embedding, shape (n, features).

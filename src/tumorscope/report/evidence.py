@@ -90,7 +90,7 @@ def _answers(results: Results, card: Card, environment: Mapping[str, Any]) -> di
         "training": f"{_stages(recipe)} Batches of {recipe.batch_size}, seed {recipe.seed}; the "
         "whole recipe is in recipe.yaml.",
         "chosen": f"Epoch {origin.kept_epoch}, by {recipe.keep} on the validation part.",
-        "ensemble": _averaged_views(recipe),
+        "ensemble": _answered(recipe),
         "measures": "Accuracy, balanced accuracy, F1, AUROC, average precision, sensitivity, "
         "specificity, predictive values, kappa, MCC, Brier score, log loss, calibration error, "
         "coverage of conformal sets, area under the risk-coverage curve.",
@@ -127,13 +127,9 @@ def _answers(results: Results, card: Card, environment: Mapping[str, Any]) -> di
     }
 
 
-def _averaged_views(recipe: Recipe) -> str:
-    """Say over which views of an image an answer is averaged."""
-    own = "each image"
-    if recipe.answer_views > 1:
-        own = f"{recipe.answer_views} views of each image (itself, zoomed, shifted)"
-    if recipe.flip_averaging:
-        own += (
-            " and the mirror image of each" if recipe.answer_views > 1 else " and its mirror image"
-        )
-    return "None." if own == "each image" else f"Answers to {own} are averaged."
+def _answered(recipe: Recipe) -> str:
+    """Say what is done to an image before it is answered, beyond what the bundle's card says."""
+    smoothed = "Images are smoothed as interpolation smooths the training images. "
+    averaged = "Answers to each image and its mirror image are averaged."
+    said = smoothed * recipe.smooth_answers + averaged * recipe.flip_averaging
+    return said.strip() or "None."

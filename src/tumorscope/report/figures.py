@@ -58,7 +58,8 @@ def grouped_bars(
         axes.invert_yaxis()
         axes.set_xlabel("images")
         axes.margins(x=0.1)
-        legend_above(axes)
+        if len(counts) > 1:
+            legend_above(axes)
     return figure
 
 

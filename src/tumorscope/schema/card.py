@@ -148,6 +148,8 @@ class Card(Strict):
         provenance: where it comes from.
         summary: what its evaluation came to, in a sentence or two; empty before it.
         scores: what it scored on its test images, by name; empty before the evaluation.
+        elsewhere: its accuracy on other data sets, by their names, as far as it was measured.
+        scope: what it can tell and what it cannot, in a sentence; empty where nobody has said.
         files: SHA-256 of each other file of the bundle.
         versions: of the packages that made it.
         licence: under which the model may be used, as far as its authors have said.
@@ -167,6 +169,8 @@ class Card(Strict):
     provenance: Provenance
     summary: str = ""
     scores: dict[str, Score] = Field(default_factory=dict)
+    elsewhere: dict[str, Score] = Field(default_factory=dict)
+    scope: str = ""
     files: dict[str, str]
     versions: dict[str, str] = Field(default_factory=dict)
     licence: str = UNSTATED

