@@ -24,6 +24,7 @@ cd "$work"
 venv/bin/python -c 'import importlib.util as u, sys; sys.exit(any(map(u.find_spec, ("torch", "pandas", "sklearn"))))'
 answer=$(venv/bin/tumorscope predict run data/images/synthetic-glioma-0-00.png --format jsonl)
 grep --quiet '"probabilities": {"glioma": 0' <<<"$answer"  # no pipe: grep -q would close it early
+venv/bin/tumorscope predict data/images/synthetic-glioma-0-00.png 2>&1 | grep --quiet "tumor-type-t1c: tells glioma"
 if message=$(venv/bin/tumorscope train data 2>&1); then echo "training without PyTorch?"; exit 1; fi
 grep --quiet "pip install '.\[train\]'" <<<"$message"
 echo "light install: predicts without PyTorch; $message"
