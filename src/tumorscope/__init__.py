@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tumorscope.commands.evaluate import evaluate
     from tumorscope.commands.export import Exported, export_run
     from tumorscope.commands.folds import Folds, train_folds
+    from tumorscope.commands.layouts import describe_layout
     from tumorscope.commands.lineage import add_lineage
     from tumorscope.commands.list_runs import list_runs
     from tumorscope.commands.review import review
@@ -31,10 +32,12 @@ if TYPE_CHECKING:
     from tumorscope.data.catalogue import fetch_set
     from tumorscope.inference.predict import Predictor
     from tumorscope.runs.execution import Run, load_run
+    from tumorscope.schema.layout import LayoutOptions
 
 __all__ = [
     "Exported",
     "Folds",
+    "LayoutOptions",
     "Predictor",
     "Run",
     "Series",
@@ -44,6 +47,7 @@ __all__ = [
     "audit",
     "compare",
     "demo",
+    "describe_layout",
     "evaluate",
     "export_run",
     "fetch_set",
@@ -59,6 +63,7 @@ __all__ = [
 _MODULES = {
     "Exported": "tumorscope.commands.export",
     "Folds": "tumorscope.commands.folds",
+    "LayoutOptions": "tumorscope.schema.layout",
     "Predictor": "tumorscope.inference.predict",
     "Run": "tumorscope.runs.execution",
     "Series": "tumorscope.commands.seeds",
@@ -66,6 +71,7 @@ _MODULES = {
     "audit": "tumorscope.commands.audit",
     "compare": "tumorscope.commands.compare",
     "demo": "tumorscope.commands.demo",
+    "describe_layout": "tumorscope.commands.layouts",
     "evaluate": "tumorscope.commands.evaluate",
     "export_run": "tumorscope.commands.export",
     "fetch_set": "tumorscope.data.catalogue",

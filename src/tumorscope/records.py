@@ -78,10 +78,17 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A file that is not used, and why."""
+    """A file, or a folder's files, that are not used, and why.
+
+    Attributes:
+        image: the path of the file; of the folder where it stands for several.
+        reason: why, as the rest of a sentence.
+        files: how many files it stands for.
+    """
 
     image: str
     reason: str
+    files: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +101,8 @@ class Manifest:
         rows: one row per image, in a fixed order.
         left_out: files that cannot be used.
         strays: how many system files (`.DS_Store` and the like) were passed over.
+        passed_over: how many other files there are that are no images, by kind.
+        notes: how the layout was understood where it might have been otherwise, a sentence each.
         unmarked: images whose label file is missing or empty, where others have one, and which of
             the two it is; they are used without boxes.
         note: a sentence on where the labels come from, where that is not the layout itself.
@@ -104,6 +113,8 @@ class Manifest:
     rows: tuple[Row, ...]
     left_out: tuple[LeftOut, ...] = ()
     strays: int = 0
+    passed_over: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     unmarked: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
 
@@ -111,6 +122,11 @@ class Manifest:
     def classes(self) -> tuple[str, ...]:
         """Class names in alphabetical order; a class's number is its index here."""
         return tuple(sorted({row.label for row in self.rows}))
+
+    @property
+    def files_left_out(self) -> int:
+        """How many files are left out."""
+        return sum(file.files for file in self.left_out)
 
     def class_numbers(self, classes: Sequence[str] = ()) -> NDArray[np.intp]:
         """Return the class number of each row, int, shape (rows,).

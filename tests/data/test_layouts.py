@@ -127,13 +127,14 @@ def write_table(folder: Path, text: str) -> Path:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("image,class\n1.png,a\n", "no column 'label'"),
-        ("image,label\n1.png,\n", "line 2: the label is missing"),
+        ("image,type\n1.png,a\n", "no column 'label'"),
+        ("image,label,label\n1.png,a,b\n", "names the column 'label' twice"),
+        ("image,class,target\n1.png,a,b\n", "'class' and 'target' may both be the label"),
+        ("image,label\n1.png,\n", "no row with an image and a label"),
         ("image,label\n1.png,a\n9.png,b\n", "1 of the 2 images"),
         ("image,label\n1.png,a\n1.png,b\n", "labelled 'b' here and 'a' before"),
         ("image,label,split\n1.png,a,later\n", "the split 'later'"),
         ("image,label,fold\n1.png,a,one\n", "the fold 'one'"),
-        ("image,label\n1.png,glioma\n2.png,Glioma Tumor\n", "name the same class"),
         ("image,label,x_center,y_center,width,height\n1.png,a,5,0,1,1\n", "the box"),
     ],
 )

@@ -64,7 +64,7 @@ def test_bad_files_are_left_out_and_named(class_folders: Maker) -> None:
     """The rows that remain are the readable ones, in order, with their own pixels."""
     folder = class_folders(a=3, b=2)
     (folder / "a" / "1.png").write_bytes(b"")
-    (folder / "b" / "notes.txt").write_text("these are notes")
+    (folder / "b" / "notes.png").write_text("these are notes")
     store = open_store(read_manifest(folder), 16)
     assert [row.image for row in store.manifest.rows] == [
         "a/0.png",
@@ -74,7 +74,7 @@ def test_bad_files_are_left_out_and_named(class_folders: Maker) -> None:
     ]
     reasons = {file.image: file.reason for file in store.manifest.left_out}
     assert reasons["a/1.png"] == "empty file"
-    assert "not an image" in reasons["b/notes.txt"]
+    assert "not an image" in reasons["b/notes.png"]
     expected = resize(read_image(folder / "a" / "2.png").pixels, 16)
     np.testing.assert_array_equal(store.pixels([1])[0], expected)
     with pytest.raises(DataError, match=r"a/1\.png: empty file"):

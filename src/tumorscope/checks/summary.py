@@ -67,7 +67,7 @@ def _image_numbers(store: Store) -> ImageNumbers:
     kinds = Counter(facts.kind for facts in store.facts)
     return ImageNumbers(
         readable=len(store),
-        unreadable=len(store.manifest.left_out),
+        unreadable=store.manifest.files_left_out,
         sizes=len(sizes),
         smallest=min(sizes, key=prod),
         largest=max(sizes, key=prod),

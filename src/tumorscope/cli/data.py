@@ -1,12 +1,26 @@
 """Verbs that look at data: audit, split, lineage, datasets."""
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tumorscope.cli.app import app
-from tumorscope.cli.options import AsJson, Data, Debug, KeepTest, OpenPage, Quietly
+from tumorscope.cli.options import (
+    AsJson,
+    ClassesFrom,
+    ColumnNames,
+    Data,
+    Debug,
+    Ignore,
+    KeepTest,
+    OpenPage,
+    PartNames,
+    PatientFolders,
+    Quietly,
+    layout_options,
+)
 from tumorscope.errors import TumorscopeError
 
 
@@ -19,6 +33,11 @@ def audit(
     fail_on: Annotated[
         str | None, typer.Option(help="Exit with 1 on a finding this severe: warning or error.")
     ] = None,
+    classes_from: ClassesFrom = "auto",
+    ignore: Ignore = None,
+    part: PartNames = None,
+    column: ColumnNames = None,
+    patient_folders: PatientFolders = True,
     open_page: OpenPage = False,
     quiet: Quietly = False,
     as_json: AsJson = False,
@@ -35,7 +54,12 @@ def audit(
 
     if fail_on not in (None, "warning", "error"):
         raise TumorscopeError(f"--fail-on {fail_on}: choose warning or error.")
-    made = tumorscope.audit(data=data, out=out, progress=terminal_progress(quiet=quiet))
+    made = tumorscope.audit(
+        data=data,
+        out=out,
+        layout=layout_options(classes_from, ignore, part, column, patient_folders),
+        progress=terminal_progress(quiet=quiet),
+    )
     if as_json:
         show(made.numbers.model_dump_json(indent=2))
     else:
@@ -67,6 +91,11 @@ def split(
     lineage: Annotated[bool, typer.Option(help="Keep a recovered patient whole.")] = True,
     copies: Annotated[bool, typer.Option(help="Keep copies together.")] = True,
     series: Annotated[bool, typer.Option(help="Keep neighbours in a series together.")] = True,
+    classes_from: ClassesFrom = "auto",
+    ignore: Ignore = None,
+    part: PartNames = None,
+    column: ColumnNames = None,
+    patient_folders: PatientFolders = True,
     quiet: Quietly = False,
     debug: Debug = False,  # noqa: ARG001 (its callback does the work)
 ) -> None:
@@ -89,6 +118,7 @@ def split(
         keep_test=keep_test,
         seed=seed,
         switched_off=[name for name, on in off.items() if not on],
+        layout=layout_options(classes_from, ignore, part, column, patient_folders),
         progress=terminal_progress(quiet=quiet),
     )
     show_text(made.note)
@@ -100,6 +130,42 @@ def split(
     for sentence in made.cautions:
         show_text(f"Note: {sentence}")
     show(f"\nTrain on it:  tumorscope train {data} --partition {made.path}")
+
+
+@app.command()
+def layouts(
+    data: Annotated[
+        str | None, typer.Argument(help="A folder, a table or an archive.", show_default=False)
+    ] = None,
+    classes_from: ClassesFrom = "auto",
+    ignore: Ignore = None,
+    part: PartNames = None,
+    column: ColumnNames = None,
+    patient_folders: PatientFolders = True,
+    write: Annotated[
+        Path | None, typer.Option(help="Write what was understood as a manifest CSV.")
+    ] = None,
+    as_json: AsJson = False,
+    debug: Debug = False,  # noqa: ARG001 (its callback does the work)
+) -> None:
+    """Say how a data set is read and what becomes of each file, or list the known layouts."""
+    import tumorscope  # noqa: PLC0415
+    from tumorscope.cli.show import show_layout  # noqa: PLC0415
+    from tumorscope.data.layouts import LAYOUTS  # noqa: PLC0415
+    from tumorscope.support.terminal import show, show_table  # noqa: PLC0415
+
+    if data is None:
+        show_table(("layout", "what it looks like"), [(own.name, own.form) for own in LAYOUTS])
+        return
+    found = tumorscope.describe_layout(
+        data,
+        layout=layout_options(classes_from, ignore, part, column, patient_folders),
+        write=write,
+    )
+    if as_json:
+        show(json.dumps(found.as_json(), indent=2, ensure_ascii=False))
+    else:
+        show_layout(found)
 
 
 lineage_app = typer.Typer(help="Tables of known sets, which recover lost patients.")

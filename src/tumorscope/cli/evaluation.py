@@ -8,7 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tumorscope.cli.app import app
-from tumorscope.cli.options import AsJson, Debug, Figures, OpenPage, Quietly, pairs
+from tumorscope.cli.options import (
+    AsJson,
+    ClassesFrom,
+    ColumnNames,
+    Debug,
+    Figures,
+    Ignore,
+    OpenPage,
+    PartNames,
+    PatientFolders,
+    Quietly,
+    layout_options,
+    pairs,
+)
 
 if TYPE_CHECKING:
     from tumorscope.schema.comparison import RunPair
@@ -43,6 +56,11 @@ def evaluate(
         bool, typer.Option("--robustness", help="Also score changed images (40 times the work).")
     ] = False,
     figures: Figures = None,
+    classes_from: ClassesFrom = "auto",
+    ignore: Ignore = None,
+    part: PartNames = None,
+    column: ColumnNames = None,
+    patient_folders: PatientFolders = True,
     open_page: OpenPage = False,
     quiet: Quietly = False,
     as_json: AsJson = False,
@@ -61,6 +79,7 @@ def evaluate(
         prevalence=_shares(pairs(prevalence, "--prevalence")),
         robustness=robustness,
         figures=figures or (),
+        layout=layout_options(classes_from, ignore, part, column, patient_folders),
         progress=terminal_progress(quiet=quiet),
     )
     folder = Path(run)

@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
 
 from tumorscope.errors import UsageError
+from tumorscope.schema.layout import LayoutOptions
 
 Data = Annotated[str, typer.Argument(help="A folder of images, or a manifest CSV.")]
 Quietly = Annotated[bool, typer.Option("--quiet", "-q", help="Report no progress.")]
@@ -19,6 +20,58 @@ Figures = Annotated[
 KeepTest = Annotated[
     bool, typer.Option("--keep-test", help="Keep the published test part, without its leaks.")
 ]
+
+
+ClassesFrom = Annotated[
+    str,
+    typer.Option(
+        "--classes-from",
+        "--labels-from",
+        help="Where classes stand: auto, folders (each a class), names (of files).",
+    ),
+]
+Ignore = Annotated[
+    list[str] | None,
+    typer.Option(metavar="FOLDER", help="Leave a folder out, by name or path; repeatable."),
+]
+PartNames = Annotated[
+    list[str] | None,
+    typer.Option("--part", metavar="NAME=PART", help="A folder or value is a part; repeatable."),
+]
+ColumnNames = Annotated[
+    list[str] | None,
+    typer.Option("--column", metavar="MEANING=NAME", help="A table's column; repeatable."),
+]
+PatientFolders = Annotated[
+    bool, typer.Option(help="Folders inside of a class's are patients.", show_default=True)
+]
+
+
+def layout_options(
+    classes_from: str,
+    ignore: Sequence[str] | None,
+    parts: Sequence[str] | None,
+    columns: Sequence[str] | None,
+    patient_folders: bool,
+) -> LayoutOptions:
+    """Return what the user says of a layout.
+
+    Raises:
+        UsageError: a word is none of those that can be given.
+    """
+    if classes_from not in ("auto", "folders", "names"):
+        raise UsageError(f"--classes-from {classes_from}: choose auto, folders or names.")
+    named = dict(pairs(parts, "--part"))
+    for name, part in named.items():
+        if part not in ("train", "validation", "test"):
+            raise UsageError(f"--part {name}={part}: the part is train, validation or test.")
+    return LayoutOptions(
+        classes_from=cast("Any", classes_from),
+        ignore=tuple(ignore or ()),
+        parts=cast("Any", named),
+        columns=dict(pairs(columns, "--column")),
+        patient_folders=patient_folders,
+    )
 
 
 def _debug(chosen: bool) -> None:

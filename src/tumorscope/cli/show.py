@@ -5,11 +5,14 @@ from typing import TYPE_CHECKING
 from tumorscope.schema import wording
 from tumorscope.support.terminal import show, show_table, show_text
 
+LISTED = 12  # files that are left out that a table names
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tumorscope.commands.export import Exported
     from tumorscope.commands.folds import Folds
+    from tumorscope.commands.layouts import LayoutReport
     from tumorscope.commands.seeds import Series
     from tumorscope.model import ModelSummary
     from tumorscope.runs.execution import Run
@@ -181,6 +184,34 @@ def show_model(model: "ModelSummary") -> None:
             for number, own in enumerate(model.stages, 1)
         ],
     )
+
+
+def show_layout(found: "LayoutReport") -> None:
+    """Show how a data set is read and what becomes of its files."""
+    content = found.as_json()
+    classes = ", ".join(f"{name} {count}" for name, count in content["classes"].items())
+    show_text(f"{content['layout'].capitalize()}: {len(found.manifest.rows)} images ({classes}).")
+    parts = ", ".join(f"{name} {count}" for name, count in content["parts"].items())
+    if parts:
+        show_text(f"Published parts: {parts}.")
+    if content["patients"]:
+        show_text(f"{content['patients']} patients.")
+    for sentence in content["notes"]:
+        show_text(sentence)
+    show()
+    show_table(
+        ("files", "number"),
+        [(name, str(count)) for name, count in content["files"].items() if count],
+    )
+    if found.manifest.left_out:
+        show()
+        left_out = found.manifest.left_out
+        rows = [(file.image, file.reason, str(file.files)) for file in left_out[:LISTED]]
+        show_table(("left out", "why", "files"), rows)
+        if len(left_out) > LISTED:
+            show(f"… and {len(left_out) - LISTED} more; --json names them.")
+    if found.written:
+        show(f"\nManifest:  {found.written}")
 
 
 def show_export(exported: "Exported") -> None:

@@ -10,7 +10,21 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from tumorscope.cli.app import app
-from tumorscope.cli.options import AsJson, Data, Debug, Figures, KeepTest, OpenPage, Quietly
+from tumorscope.cli.options import (
+    AsJson,
+    ClassesFrom,
+    ColumnNames,
+    Data,
+    Debug,
+    Figures,
+    Ignore,
+    KeepTest,
+    OpenPage,
+    PartNames,
+    PatientFolders,
+    Quietly,
+    layout_options,
+)
 from tumorscope.errors import UsageError
 from tumorscope.runs.options import TrainOptions
 
@@ -93,6 +107,11 @@ def train(
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at the first file that cannot be read.")
     ] = False,
+    classes_from: ClassesFrom = "auto",
+    ignore: Ignore = None,
+    part: PartNames = None,
+    column: ColumnNames = None,
+    patient_folders: PatientFolders = True,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the run that is in --out.")
     ] = False,
@@ -131,6 +150,7 @@ def train(
         loggers=tuple(logger or ()),
         figures=tuple(figures or ()),
         strict=strict,
+        layout=layout_options(classes_from, ignore, part, column, patient_folders),
         overwrite=overwrite,
         resume=resume,
         progress=terminal_progress(quiet=quiet or not leads),

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tumorscope.errors import UsageError
+from tumorscope.schema.layout import UNSAID, LayoutOptions
 from tumorscope.support.extras import require_extra
 from tumorscope.support.files import refuse_inside
 from tumorscope.support.notebook import html_table
@@ -33,13 +34,18 @@ class AuditReport:
 
 
 def audit(
-    data: str | Path, *, out: str | Path | None = None, progress: Progress | None = None
+    data: str | Path,
+    *,
+    out: str | Path | None = None,
+    layout: LayoutOptions = UNSAID,
+    progress: Progress | None = None,
 ) -> AuditReport:
     """Look at a data set with every check and write `audit.json` and `audit.html`.
 
     Args:
         data: a folder of images or a manifest CSV.
         out: the folder to write into; `audits/<data>` unless given, and then written over.
+        layout: what the data's layout leaves open.
         progress: where to report; bars in a notebook and nothing elsewhere unless given.
 
     Raises:
@@ -55,4 +61,4 @@ def audit(
         folder.is_dir() and any(folder.iterdir()) and not (folder / "audit.json").is_file()
     ):
         raise UsageError(f"{folder} exists and is not an audit: choose another folder with --out.")
-    return AuditReport(folder, write_audit(source, folder, progress or default_progress()))
+    return AuditReport(folder, write_audit(source, folder, progress or default_progress(), layout))

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tumorscope.schema.layout import UNSAID, LayoutOptions
 from tumorscope.support.extras import require_extra
 from tumorscope.support.progress import Progress, default_progress
 
@@ -20,6 +21,7 @@ def evaluate(
     prevalence: Mapping[str, float] | None = None,
     robustness: bool = False,
     figures: Sequence[str] = (),
+    layout: LayoutOptions = UNSAID,
     progress: Progress | None = None,
 ) -> "Results":
     """Score a finished run again, from its bundle, on its own data or on another set.
@@ -38,6 +40,7 @@ def evaluate(
         prevalence: of classes where the model is to be used, for predictive values.
         robustness: also change the test images in eight ways at five strengths.
         figures: formats in which to write every figure besides PNG: `svg`, `pdf`.
+        layout: what the layout of another set leaves open.
         progress: where to report; bars in a notebook and nothing elsewhere unless given.
 
     Raises:
@@ -65,7 +68,7 @@ def evaluate(
     home = Path(read_environment(folder)["data"]["path"])
     if data is not None and Path(data).resolve() != home:
         size = Predictor.load(folder).card.recipe.image_size
-        other = open_store(read_manifest(data), size, progress=progress)
+        other = open_store(read_manifest(data, layout), size, progress=progress)
         if not home.exists():
             check_data(folder, other)  # without its own data no other can be told from it
         if not is_same_data(folder, other):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tumorscope.errors import UsageError
 from tumorscope.runs.options import TrainOptions
+from tumorscope.schema.layout import LayoutOptions
 from tumorscope.support.extras import require_extra
 from tumorscope.support.interruption import resumable
 from tumorscope.support.progress import Progress
@@ -50,6 +51,7 @@ def train_folds(  # noqa: D417 (the other arguments are explained by train)
     loggers: Sequence[str] = TrainOptions.loggers,
     figures: Sequence[str] = TrainOptions.figures,
     strict: bool = TrainOptions.strict,
+    layout: LayoutOptions = TrainOptions.layout,
     overwrite: bool = TrainOptions.overwrite,
     resume: bool = TrainOptions.resume,
     progress: Progress | None = TrainOptions.progress,

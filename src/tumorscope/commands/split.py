@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tumorscope.errors import UsageError
+from tumorscope.schema.layout import UNSAID, LayoutOptions
 from tumorscope.support.extras import require_extra
 from tumorscope.support.files import explained, refuse_inside
 from tumorscope.support.progress import Progress, default_progress
@@ -45,6 +46,7 @@ def split(
     keep_test: bool = False,
     seed: int = 0,
     switched_off: Sequence[str] = (),
+    layout: LayoutOptions = UNSAID,
     progress: Progress | None = None,
 ) -> SplitSummary:
     """Divide a data set so that nothing leaks, and write the partition.
@@ -59,6 +61,7 @@ def split(
         seed: of the order in which groups of one size are placed.
         switched_off: rules that shall not hold images together: `patients`, `lineage`, `copies`,
             `series`.
+        layout: what the data's layout leaves open.
         progress: where to report; bars in a notebook and nothing elsewhere unless given.
 
     Raises:
@@ -81,7 +84,7 @@ def split(
         seed=seed,
         rules=GroupingRules(**dict.fromkeys(switched_off, False)),
     )
-    manifest = read_manifest(data)
+    manifest = read_manifest(data, layout)
     survey = Survey(open_store(manifest, MIDDLE, progress=progress or default_progress()))
     division = divide(survey, settings)
     with explained(path):

@@ -7,26 +7,36 @@ from tumorscope.data.layouts import read_manifest
 from tumorscope.data.layouts.box_labels import label_by_boxes, refuse_without_boxes
 from tumorscope.data.layouts.boxes import count_unmarked
 from tumorscope.data.store import Store, open_store
+from tumorscope.records import Manifest
+from tumorscope.schema.layout import UNSAID, LayoutOptions
 from tumorscope.schema.recipe import Recipe
 from tumorscope.support.progress import Progress
 
 NAMED = 3  # images that a sentence names
 
 
-def read_store(data: Path, recipe: Recipe, progress: Progress, *, strict: bool) -> Store:
+def read_store(
+    data: Path,
+    recipe: Recipe,
+    progress: Progress,
+    *,
+    strict: bool,
+    layout: LayoutOptions = UNSAID,
+) -> Store:
     """Read a data set at a recipe's size and say what was found and left out.
 
     Raises:
         DataError: it cannot be read, or has no boxes where the recipe needs them.
     """
-    manifest = read_manifest(data)
+    manifest = read_manifest(data, layout)
     if recipe.needs_boxes:
         refuse_without_boxes(manifest, "the recipe needs them")
-    strays = f"; {manifest.strays} system files ignored" if manifest.strays else ""
     progress.say(
         f"{manifest.layout}: {len(manifest.rows)} images of {len(manifest.classes)} classes "
-        f"({', '.join(manifest.classes)}){strays}"
+        f"({', '.join(manifest.classes)}){_passed_over(manifest)}"
     )
+    for sentence in manifest.notes:
+        progress.say(sentence)
     if manifest.unmarked:
         progress.say(_unmarked(manifest.unmarked, used=recipe.label_from == "folder"))
     if recipe.label_from == "boxes":
@@ -39,6 +49,13 @@ def read_store(data: Path, recipe: Recipe, progress: Progress, *, strict: bool) 
     if len(left_out) > 10:
         progress.say(f"left out: … and {len(left_out) - 10} more files")
     return store
+
+
+def _passed_over(manifest: Manifest) -> str:
+    """Say which files are no images, by kind."""
+    kinds = {**manifest.passed_over, "system": manifest.strays}
+    said = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
+    return f"; other files: {said}" if said else ""
 
 
 def _unmarked(reasons: Mapping[str, str], *, used: bool) -> str:

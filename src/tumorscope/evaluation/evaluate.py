@@ -214,7 +214,7 @@ def score_answers(
         classes=names,
         images=ImageCounts(
             **{part: len(rows) for part, rows in where.items()},
-            left_out=len(store.manifest.left_out),
+            left_out=store.manifest.files_left_out,
         ),
         split=SplitNote(method=partition.method, note=partition.note),
         leaks=leaks,

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
-from tumorscope.data.layouts.listing import walk_files
+from tumorscope.data.layouts.tree import walk_files
 
 LISTED = "-"
 PATTERN = ("*", "?", "[")

@@ -23,6 +23,7 @@ from tumorscope.report.html import data_uri, render_page
 from tumorscope.report.style import render_figure
 from tumorscope.report.tiles import sample_tiles
 from tumorscope.schema.audit import FORMAT, Audit
+from tumorscope.schema.layout import UNSAID, LayoutOptions
 from tumorscope.support.files import explained, write_bytes, write_text
 from tumorscope.support.progress import Progress
 
@@ -30,7 +31,9 @@ PAGE, NUMBERS = "audit.html", "audit.json"
 MOST_ROWS, MOST_IMAGES, COLUMNS = 100, 48, 12
 
 
-def write_audit(data: Path, folder: Path, progress: Progress) -> Audit:
+def write_audit(
+    data: Path, folder: Path, progress: Progress, layout: LayoutOptions = UNSAID
+) -> Audit:
     """Run every check on a data set and write `audit.json` and `audit.html` into a folder.
 
     The same data is not checked twice: an audit is kept in the cache.
@@ -38,7 +41,7 @@ def write_audit(data: Path, folder: Path, progress: Progress) -> Audit:
     Raises:
         TumorscopeError: the data cannot be read, or the folder not written.
     """
-    store = open_store(read_manifest(data), MIDDLE, progress=progress)
+    store = open_store(read_manifest(data, layout), MIDDLE, progress=progress)
     kept = _kept_audit(store)
     if not (kept / PAGE).is_file():
         with explained(kept):

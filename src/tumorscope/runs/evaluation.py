@@ -22,6 +22,7 @@ from tumorscope.runs.folder import (
     RECIPE,
     RESULTS,
     check_data,
+    layout_options,
     read_environment,
     read_history,
     read_run_partition,
@@ -50,7 +51,13 @@ def run_data(folder: Path, data: Path | None, progress: Progress) -> tuple[Store
         DataError: the data is not there, or has changed.
     """
     home = data or Path(read_environment(folder)["data"]["path"])
-    store = read_store(home, load_recipe(folder / RECIPE), progress, strict=False)
+    store = read_store(
+        home,
+        load_recipe(folder / RECIPE),
+        progress,
+        strict=False,
+        layout=layout_options(folder),
+    )
     check_data(folder, store)
     return store, read_run_partition(folder, *_split_note(folder))
 

@@ -119,7 +119,7 @@ def begin(preparation: Preparation, recipe: Recipe, folder: Path) -> Recipe:
     options, store = preparation.options, preparation.survey.store
     device = resolve_device(options.device)
     recipe = settle_precision(recipe, device)
-    create_run(folder, recipe, store, preparation.partition, device=device, data=options.data_path)
+    create_run(folder, recipe, store, preparation.partition, device=device, options=options)
     return recipe
 
 
@@ -155,7 +155,7 @@ def _follow_leader(options: TrainOptions) -> Run:
     """Take part in a run that another process leads, from what it has written."""
     folder = processes.from_leader(Path())
     recipe = load_recipe(folder / RECIPE)
-    store = read_store(options.data_path, recipe, Quiet(), strict=False)
+    store = read_store(options.data_path, recipe, Quiet(), strict=False, layout=options.layout)
     context = TrainingContext(folder, resolve_device(options.device), Quiet())
     model = build_classifier(recipe, len(store.manifest.classes))
     fit(model, store, read_run_partition(folder, "drawn", ""), recipe, context)

@@ -20,7 +20,7 @@ from tumorscope.grouping.survey import GroupingRules, Survey
 from tumorscope.inference.predict import Predictor
 from tumorscope.records import Part, Partition
 from tumorscope.runs.evaluation import run_record, write_evaluation
-from tumorscope.runs.folder import check_data, read_environment, read_run_partition
+from tumorscope.runs.folder import check_data, layout_options, read_environment, read_run_partition
 from tumorscope.schema.results import Results
 from tumorscope.support.files import explained, refuse_inside, write_json
 from tumorscope.support.progress import Progress, Quiet
@@ -68,7 +68,9 @@ def evaluate_elsewhere(
     """
     predictor = Predictor.load(folder)
     home = Path(read_environment(folder)["data"]["path"])
-    own = read_store(home, predictor.card.recipe, Quiet(), strict=False)
+    own = read_store(
+        home, predictor.card.recipe, Quiet(), strict=False, layout=layout_options(folder)
+    )
     check_data(folder, own)
     mapping = map_classes(predictor.card.classes, other.manifest.classes, classes)
     joint = _join(own, other, mapping, data.name)

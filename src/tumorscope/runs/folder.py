@@ -20,7 +20,9 @@ from tumorscope._version import __version__
 from tumorscope.data.store import Store
 from tumorscope.errors import DataError, UsageError
 from tumorscope.records import Part, Partition, Row
+from tumorscope.runs.options import TrainOptions
 from tumorscope.schema.labels import canonical
+from tumorscope.schema.layout import LayoutOptions
 from tumorscope.schema.recipe import Recipe, dump_recipe, load_recipe
 from tumorscope.schema.results import FORMAT, Results
 from tumorscope.support.files import (
@@ -108,7 +110,13 @@ def refuse_series(
 
 
 def create_run(
-    folder: Path, recipe: Recipe, store: Store, partition: Partition, *, device: str, data: Path
+    folder: Path,
+    recipe: Recipe,
+    store: Store,
+    partition: Partition,
+    *,
+    device: str,
+    options: TrainOptions,
 ) -> None:
     """Write the inputs of a run; an earlier run in the folder is removed.
 
@@ -124,7 +132,7 @@ def create_run(
     rows = [(file.image, file.reason) for file in store.manifest.left_out]
     write_csv(folder / "left_out.csv", ("image", "reason"), rows)
     write_text(folder / RECIPE, dump_recipe(recipe))
-    write_json(folder / ENVIRONMENT, environment(store, device, data, recipe.seed))
+    write_json(folder / ENVIRONMENT, environment(store, device, options, recipe.seed))
 
 
 def resumed_recipe(folder: Path, recipe: Recipe, store: Store) -> Recipe:
@@ -231,7 +239,7 @@ def read_probabilities(folder: Path, classes: Sequence[str]) -> NDArray[np.float
     return np.array([[float(row[f"probability_{name}"]) for name in classes] for row in rows])
 
 
-def environment(store: Store, device: str, data: Path, seed: int) -> dict[str, Any]:
+def environment(store: Store, device: str, options: TrainOptions, seed: int) -> dict[str, Any]:
     """Return what a later reader needs to know of how and where a run was made."""
     return {
         "tumorscope": __version__,
@@ -244,8 +252,9 @@ def environment(store: Store, device: str, data: Path, seed: int) -> dict[str, A
         "seed": seed,
         "packages": {name: _version(name) for name in PACKAGES},
         "data": {
-            "path": str(data.resolve()),
+            "path": str(options.data_path.resolve()),
             "layout": store.manifest.layout,
+            "layout_options": options.layout.as_json(),
             "labels": store.manifest.note or "as found",
             "digest": store.digest,
         },
@@ -270,6 +279,11 @@ def read_environment(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise UsageError(_not_a_run(folder)) from error
     return content
+
+
+def layout_options(folder: Path) -> LayoutOptions:
+    """Return what was said of the layout of a run's data when it began."""
+    return LayoutOptions.from_json(read_environment(folder)["data"].get("layout_options", {}))
 
 
 def _not_a_run(folder: Path) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from tumorscope.schema.layout import UNSAID, LayoutOptions
 from tumorscope.support.progress import Progress, default_progress
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class TrainOptions:
     loggers: Sequence[str] = ()
     figures: Sequence[str] = ()
     strict: bool = False
+    layout: LayoutOptions = UNSAID
     overwrite: bool = False
     resume: bool = False
     progress: Progress | None = None

@@ -68,7 +68,14 @@ def survey_data(options: TrainOptions, recipe: Recipe) -> Survey:
     check_loggers(options.loggers)
     check_formats(options.figures)
     check_stages(recipe, build_trunk(recipe))
-    return Survey(read_store(options.data_path, recipe, options.reporter, strict=options.strict))
+    store = read_store(
+        options.data_path,
+        recipe,
+        options.reporter,
+        strict=options.strict,
+        layout=options.layout,
+    )
+    return Survey(store)
 
 
 def with_parts(options: TrainOptions, survey: Survey, partition: Partition) -> Preparation:

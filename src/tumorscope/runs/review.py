@@ -16,6 +16,7 @@ from tumorscope.report.style import write_figure
 from tumorscope.report.tiles import Tile
 from tumorscope.runs.folder import (
     PREDICTIONS,
+    layout_options,
     read_environment,
     read_probabilities,
     read_results,
@@ -96,7 +97,8 @@ def _open_data(folder: Path, progress: Progress) -> Store:
     data = Path(read_environment(representative_run(folder))["data"]["path"])
     if not data.exists():
         raise UsageError(f"The data of {folder} is not at {data} any more: restore it.")
-    return open_store(read_manifest(data), MIDDLE, progress=progress)
+    said = layout_options(representative_run(folder))
+    return open_store(read_manifest(data, said), MIDDLE, progress=progress)
 
 
 def _tiles(store: Store, rows: Sequence[LabelIssue]) -> list[Tile]:

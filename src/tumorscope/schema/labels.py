@@ -1,6 +1,7 @@
 """Class names as people write them, and the canonical names they stand for."""
 
 import re
+import unicodedata
 
 CANONICAL: dict[str, str] = {
     **dict.fromkeys(["glioma", "gliomas", "gliomatumor", "gliomatumour"], "glioma"),
@@ -30,9 +31,15 @@ CANONICAL: dict[str, str] = {
 }
 
 
+_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
+_SEPARATORS = re.compile(r"[^\w.+]+|_+|(?<!\d)\.|\.(?!\d)")
+_SIGNED = re.compile(r"([+-]?)(.*?)([+-]*)", re.DOTALL)
+_TUMOUR = re.compile(r"(?<=.)tumou?rs?$")
+
+
 def squeeze(name: str) -> str:
-    """Return a class name without case, spaces and punctuation."""
-    return re.sub(r"[\W_]+", "", name).casefold()
+    """Return a name without case, spaces and punctuation, in one Unicode form."""
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFC", name)).casefold()
 
 
 def canonical(name: str) -> str | None:
@@ -41,9 +48,27 @@ def canonical(name: str) -> str | None:
     >>> canonical("glioma_tumor"), canonical("No Tumor"), canonical("lymphoma")
     ('glioma', 'no_tumor', None)
     """
-    return CANONICAL.get(squeeze(name))
+    signed = name.strip()[:1] in "+-" or name.strip()[-1:] in "+-"
+    return None if signed else CANONICAL.get(squeeze(name))
 
 
 def same_class(name: str) -> str:
-    """Return a key that is equal for two spellings of one class."""
-    return canonical(name) or squeeze(name)
+    """Return a key that is equal for two spellings of one class.
+
+    Case, spaces, dashes, underscores, the form of accents and a "tumor" at the end do not count;
+    signs at an end, digits and the point between them do.
+
+    >>> same_class("Glioma tumor") == same_class("glioma"), same_class("1.0") == same_class("1")
+    (True, True)
+    >>> same_class("IDH+") == same_class("IDH-"), same_class("Grade 1.0") == same_class("Grade 10")
+    (False, False)
+    """
+    text = unicodedata.normalize("NFC", name).strip().casefold()
+    known = canonical(text)
+    if known is not None:
+        return known
+    if _NUMBER.fullmatch(text):
+        return f"{float(text):g}"
+    match = _SIGNED.fullmatch(text)
+    before, middle, after = match.groups() if match else ("", text, "")
+    return before + _TUMOUR.sub("", _SEPARATORS.sub("", middle)) + after

@@ -12,6 +12,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
         *("torch", "timm", "lightning", "sklearn", "scipy", "faiss", "jinja2"),
         *("cleanlab", "matplotlib", "onnx", "onnxscript", "safetensors"),
     ),
+    "excel": ("openpyxl",),
     "kaggle": ("kagglehub",),
     "mlflow": ("mlflow", "sqlalchemy", "alembic"),
     "openvino": ("openvino",),

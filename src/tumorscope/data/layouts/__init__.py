@@ -1,37 +1,96 @@
-"""Folder layouts and manifest tables to a Manifest. No image is decoded here."""
+"""Data sets as people lay them out, to a Manifest. No image is decoded here but to tell masks.
+
+Each layout is one class that recognises a tree and reads it; `LAYOUTS` holds them in the order in
+which they are tried, and messages and documentation are made from it.
+"""
 
 from pathlib import Path
 
-from tumorscope.data.layouts.folders import find_class_folders, read_class_folders
-from tumorscope.data.layouts.listing import describe_folder, subfolders, visible_files
-from tumorscope.data.layouts.table import find_table, read_table
+from tumorscope.data.layouts.archive import is_archive, unpacked
+from tumorscope.data.layouts.coco import Coco
+from tumorscope.data.layouts.detection import Detection, Layout
+from tumorscope.data.layouts.file_names import FileNames
+from tumorscope.data.layouts.folders import ClassFolders
+from tumorscope.data.layouts.table import Tables, read_table
+from tumorscope.data.layouts.tree import Tree, describe, walk
+from tumorscope.data.layouts.voc import PascalVoc
+from tumorscope.data.layouts.yolo import YoloTree
 from tumorscope.errors import DataError
 from tumorscope.records import Manifest
+from tumorscope.schema.layout import UNSAID, LayoutOptions
 
-__all__ = ["LAYOUTS", "read_manifest", "refuse_missing"]
+__all__ = ["LAYOUTS", "LayoutOptions", "find_layout", "read_manifest", "refuse_missing"]
 
-MAX_DEPTH = 4
-LAYOUTS = """\
-  class folders       DATA/glioma/*.jpg, DATA/no_tumor/*.jpg
-  published splits    DATA/Training/glioma/*.jpg, DATA/Testing/glioma/*.jpg
-  with boxes          DATA/Train/glioma/images/*.jpg, DATA/Train/glioma/labels/*.txt
-  a manifest          DATA.csv with the columns image,label and optionally
-                      patient_id,split,fold,x_center,y_center,width,height"""
+LAYOUTS: tuple[Layout, ...] = (
+    ClassFolders(),
+    Tables(),
+    YoloTree(),
+    Coco(),
+    PascalVoc(),
+    FileNames(),
+)
+SCANS = (".dcm", ".dicom", ".ima", ".nii", ".nii.gz")
 
 
-def read_manifest(data: str | Path) -> Manifest:
+def read_manifest(data: str | Path, options: LayoutOptions = UNSAID) -> Manifest:
     """Find out which layout `data` has and list its images.
 
     Args:
-        data: a folder or a manifest CSV. A set that lies in the only subfolder is found.
+        data: a folder, a table, or an archive of a folder.
+        options: what the user says where the layout leaves something open.
 
     Raises:
-        DataError: nothing is there, or no layout fits; the message shows what was found and what
-            the layouts look like.
+        DataError: nothing is there, no layout fits, or more than one reading does; the message
+            says what was found and what to do.
     """
     path = Path(data)
     refuse_missing(path)
-    return read_table(path) if path.is_file() else _in_folder(path)
+    if path.is_file() and not is_archive(path):
+        return read_table(path, options)
+    tree = walk(unpacked(path) if path.is_file() else path)
+    if len(tree.files) == 1 and is_archive(Path(tree.files[0])):
+        tree = walk(unpacked(path / tree.files[0]))
+    layout, _ = find_layout(tree, options, path)
+    return layout.read(tree, options)
+
+
+def find_layout(tree: Tree, options: LayoutOptions, shown: Path) -> tuple[Layout, Detection]:
+    """Return the first layout that a tree has, and what it was recognised by.
+
+    Args:
+        tree: the data set.
+        options: what the user says.
+        shown: what a message calls it.
+
+    Raises:
+        DataError: it has none, or may have one, in which case the message asks.
+    """
+    doubts: list[DataError] = []
+    for layout in LAYOUTS:
+        try:
+            detection = layout.detect(tree, options)
+        except DataError as doubt:  # asked about only where no other layout fits
+            doubts.append(doubt)
+            continue
+        if detection is not None:
+            return layout, detection
+    if doubts:
+        raise doubts[0]
+    forms = "\n".join(f"  {layout.name:<24}{layout.form}" for layout in LAYOUTS)
+    raise DataError(
+        f"{shown} has no known layout{_what_lacks(tree)}.\nFound:\n{describe(tree)}\n"
+        f"Known layouts:\n{forms}"
+    )
+
+
+def _what_lacks(tree: Tree) -> str:
+    """Say what a tree without a layout lacks, as far as that can be told."""
+    if tree.images:
+        return f": nothing says the class of its {len(tree.images)} images"
+    scans = [path for path in tree.files if path.lower().endswith(SCANS)]
+    if scans:
+        return f": its {len(scans)} files of a scanner must be converted to PNG first"
+    return ": it holds no image"
 
 
 def refuse_missing(path: Path) -> None:
@@ -42,21 +101,3 @@ def refuse_missing(path: Path) -> None:
     """
     if not path.is_file() and not path.is_dir():
         raise DataError(f"{path} does not exist: give a folder of images or a manifest CSV.")
-
-
-def _in_folder(top: Path) -> Manifest:
-    folder = top
-    for _ in range(MAX_DEPTH):
-        class_folders = find_class_folders(folder)
-        table = find_table(folder)
-        if table is not None and len(class_folders) < 2:  # a folder next to a table is no class
-            return read_table(table)
-        if class_folders:
-            return read_class_folders(folder)
-        inner = subfolders(folder)
-        if len(inner) != 1 or visible_files(folder):
-            break
-        folder = inner[0]
-    raise DataError(
-        f"{top} has no known layout.\nFound:\n{describe_folder(top)}\nKnown layouts:\n{LAYOUTS}"
-    )

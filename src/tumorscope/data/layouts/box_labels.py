@@ -90,11 +90,22 @@ def _choose(ids: Sequence[int], choice: str) -> int | None:
 def _names(manifest: Manifest, classes: Sequence[str]) -> tuple[Names, str]:
     if classes:
         return dict(enumerate(classes)), "named in box_classes"
-    for name, read in (("data.yaml", _from_yaml), ("classes.txt", _from_lines)):
-        path = manifest.root / name
-        if path.is_file():
-            return read(path), f"named in {name}"
+    for name, read in NAMED_IN.items():
+        if (manifest.root / name).is_file():
+            return read(manifest.root / name), f"named in {name}"
     return _by_majority(manifest.rows), "named for each number's most frequent folder"
+
+
+def named_numbers(root: Path) -> Names | None:
+    """Return the names of the class numbers as a file beside the data has them, None without one.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    for name, read in NAMED_IN.items():
+        if (root / name).is_file():
+            return read(root / name)
+    return None
 
 
 def _from_yaml(path: Path) -> Names:
@@ -116,6 +127,9 @@ def _from_lines(path: Path) -> Names:
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read: name the classes in box_classes.") from error
     return dict(enumerate(line.strip() for line in lines if line.strip()))
+
+
+NAMED_IN = {"data.yaml": _from_yaml, "classes.txt": _from_lines}
 
 
 def _by_majority(rows: Sequence[Row]) -> Names:

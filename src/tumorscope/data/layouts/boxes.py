@@ -8,6 +8,8 @@ from pathlib import Path
 from tumorscope.records import Box
 
 FIELDS = 5
+POLYGON = 6  # numbers of the smallest
+ROUNDING = 1e-3  # by which a box may pass the image
 MAX_BYTES = 1_000_000  # some 20,000 boxes
 NO_FILE, EMPTY_FILE = "no label file", "empty label file"
 UNREADABLE = "label file cannot be read as text; the image is used without boxes"
@@ -60,27 +62,45 @@ def count_unmarked(reasons: Iterable[str]) -> str:
 def parse_box(line: str) -> Box | None:
     """Return the box of one line, None where it is no box inside the image.
 
+    A line holds the class number, then centre and size, and perhaps a confidence; or the corners of
+    a polygon, which the box encloses.
+
     >>> parse_box("2 0.5 0.5 0.2 0.1")
     Box(x_center=0.5, y_center=0.5, width=0.2, height=0.1, class_id=2)
+    >>> parse_box("0 0.1 0.1 0.3 0.1 0.3 0.3").width
+    0.19999999999999998
     >>> parse_box("2 0.5 0.5 0.2") is None
     True
     """
-    words = line.split()
-    if len(words) != FIELDS:
-        return None
     try:
-        class_id, x, y, width, height = int(float(words[0])), *map(float, words[1:])
-    except (ValueError, OverflowError):
+        class_id, *numbers = int(float(line.split(maxsplit=1)[0])), *map(float, line.split()[1:])
+    except (ValueError, OverflowError, IndexError):
         return None
+    if len(numbers) >= POLYGON and len(numbers) % 2 == 0:
+        across, down = numbers[::2], numbers[1::2]
+        left, right, top, bottom = min(across), max(across), min(down), max(down)
+        numbers = [(left + right) / 2, (top + bottom) / 2, right - left, bottom - top]
+    if len(numbers) not in (FIELDS - 1, FIELDS):  # the fifth is how sure somebody's model was
+        return None
+    x, y, width, height = numbers[: FIELDS - 1]
     return make_box(x, y, width, height, class_id)
 
 
 def make_box(
     x: float, y: float, width: float, height: float, class_id: int | None = None
 ) -> Box | None:
-    """Return a box, None where its centre or size cannot be those of a box in an image."""
+    """Return a box, None where its centre or size cannot be those of a box in an image.
+
+    What passes 0 or 1 by rounding is brought back.
+    """
     if not all(math.isfinite(v) for v in (x, y, width, height)):
         return None
+    x, y, width, height = (_rounded_back(v) for v in (x, y, width, height))
     if not (0 <= x <= 1 and 0 <= y <= 1 and 0 < width <= 1 and 0 < height <= 1):
         return None
     return Box(x, y, width, height, class_id)
+
+
+def _rounded_back(value: float) -> float:
+    within = min(max(value, 0.0), 1.0)
+    return within if abs(value - within) <= ROUNDING else value
