@@ -51,10 +51,10 @@ def predict(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            metavar="[BUNDLE] INPUT...",
-            help="A run, its bundle, the zip of it or a model's name (left out, the model that "
-            "comes with tumorscope answers); then files, folders, patterns, or - for a list on "
-            "standard input.",
+            metavar="INPUT",
+            help="Files, folders, patterns, or - for a list on standard input. Before them a run, "
+            "its bundle, the zip of it or a model's name; without one, the model that comes with "
+            "tumorscope answers.",
         ),
     ],
     answers: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.table,

@@ -22,8 +22,8 @@ from tumorscope.schema.layout import UNSAID, LayoutOptions
 __all__ = ["LAYOUTS", "LayoutOptions", "find_layout", "read_manifest", "refuse_missing"]
 
 LAYOUTS: tuple[Layout, ...] = (
-    ClassFolders(),
     Tables(),
+    ClassFolders(),
     YoloTree(),
     Coco(),
     PascalVoc(),

@@ -48,6 +48,14 @@ class Columns:
         return {*self.names.values(), *self.one_hot}
 
 
+def may_be_manifest(sheet: Sheet, told: Mapping[str, str]) -> bool:
+    """Say whether some column may be an image's path, and some other its class."""
+    found = {_squeezed(name) for name in sheet.header}
+    image = "image" in told or found & set(KNOWN["image"])
+    label = "label" in told or found & set(KNOWN["label"])
+    return bool(image and (label or _one_hot(sheet, set())))
+
+
 def find_columns(sheet: Sheet, told: Mapping[str, str]) -> Columns:
     """Find the columns of a table.
 

@@ -25,12 +25,8 @@ class ClassFolders:
 
     def detect(self, tree: Tree, options: LayoutOptions) -> Detection | None:
         """Say that images lie in folders of two classes or more."""
-        aside = set_aside(tree, options)
-        reading = read_roles(_counts(tree, aside), options)
-        names = {same_class(role.label) for role in reading.roles.values() if role.label}
-        if len(names) < 2 and not _is_one_class(tree, reading):
-            return None
-        return Detection(f"{len(names)} folders that hold images name classes")
+        count = count_classes(tree, options)
+        return Detection(f"{count} folders that hold images name classes") if count else None
 
     def read(self, tree: Tree, options: LayoutOptions) -> Manifest:
         """List the images with what their folders say.
@@ -58,7 +54,7 @@ class ClassFolders:
             if labels and (why := why_unmarked(labels)):
                 unmarked[path] = why
             if labels and problem:
-                left_out.append(LeftOut(labels.relative_to(tree.root).as_posix(), problem))
+                left_out.append(LeftOut(labels.relative_to(tree.root).as_posix(), problem, 0))
             others = ((FOLDER, role.column),) if role.column else ()
             label = names[same_class(role.label)]
             rows.append(Row(path, label, role.part, role.patient, boxes=boxes, others=others))
@@ -76,6 +72,17 @@ class ClassFolders:
             unmarked=unmarked,
             notes=(*reading.notes, *notes, *_part_notes(rows)),
         )
+
+
+def count_classes(tree: Tree, options: LayoutOptions) -> int:
+    """Return how many classes the folders of a tree name; 0 where a single one is doubtful.
+
+    Raises:
+        DataError: a name is hardly that of a class.
+    """
+    reading = read_roles(_counts(tree, set_aside(tree, options)), options)
+    names = {same_class(role.label) for role in reading.roles.values() if role.label}
+    return len(names) if len(names) > 1 or _is_one_class(tree, reading) else 0
 
 
 Aside = dict[str, tuple[str, str]]  # the folder that is left out with a file, and why

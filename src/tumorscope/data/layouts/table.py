@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from tumorscope.data.layouts.boxes import make_box
-from tumorscope.data.layouts.columns import MISSING, YES, Columns, find_columns
+from tumorscope.data.layouts.columns import MISSING, YES, Columns, find_columns, may_be_manifest
 from tumorscope.data.layouts.detection import Detection
+from tumorscope.data.layouts.folders import count_classes
 from tumorscope.data.layouts.naming import part_of
 from tumorscope.data.layouts.paths import Finder
 from tumorscope.data.layouts.table_file import SUFFIXES, Sheet, read_sheet
@@ -50,7 +51,7 @@ class Tables:
         found = _tables(tree, options, problems)
         if not found and problems:
             raise problems[0]
-        if not found:
+        if not found or (not _says_all(tree, found) and _has_class_folders(tree, options)):
             return None
         names = ", ".join(str(path) for path in found)
         return Detection(f"{names} has a row for each image")
@@ -75,6 +76,22 @@ class Tables:
             tree,
         )
         return _accounted(manifest, tree, paths)
+
+
+def _says_all(tree: Tree, paths: Sequence[PurePosixPath]) -> bool:
+    """Say whether one table, with the plain names image and label, has a row for each image."""
+    sheet = read_sheet(tree.root / paths[0])
+    if len(paths) > 1 or not {"image", "label"} <= set(sheet.header):
+        return False
+    finder = Finder(tree.root, str(paths[0].parent), tree)
+    return set(tree.images) <= {finder.find(text) for text in sheet.column("image")}
+
+
+def _has_class_folders(tree: Tree, options: LayoutOptions) -> bool:
+    try:
+        return count_classes(tree, options) > 1
+    except DataError:
+        return False
 
 
 def read_table(path: Path, options: LayoutOptions) -> Manifest:
@@ -301,9 +318,12 @@ def _fit(
         if path.suffix.lower() != ".txt":
             problems.append(DataError(str(problem)))
         return None
+    if not may_be_manifest(sheet, options.columns):
+        return None
     try:
         columns = find_columns(sheet, options.columns)
-    except DataError:
+    except DataError as problem:
+        problems.append(problem)
         return None
     finder = Finder(tree.root, str(path.parent), tree)
     found = [finder.find(text) for text in sheet.column(columns.names["image"]) if text]
