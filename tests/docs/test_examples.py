@@ -193,6 +193,9 @@ def test_every_command_and_option_is_documented(verb: str) -> None:
     named = set(re.findall(r"`(--?[a-z][a-z-]*)`", section))
     named |= {word for span in re.findall(r"`([^`]+)`", section) for word in span.split()}
     everywhere = {name for name in ("-h", "--help", "-q") if f"{name}`" in shared}
+    if verb in ("audit", "split", "train", "evaluate", "layouts"):
+        told = shared.split("take what a layout leaves open")[1]
+        everywhere |= set(re.findall(r"`(--[a-z-]+)`", told))
     assert options(COMMANDS[verb]) <= named | everywhere
 
 
