@@ -124,6 +124,12 @@ class Manifest:
         return tuple(sorted({row.label for row in self.rows}))
 
     @property
+    def others(self) -> str:
+        """How many files are no images, by kind, in words; empty where all are."""
+        counts = {**self.passed_over, "system": self.strays}
+        return ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+
+    @property
     def files_left_out(self) -> int:
         """How many files are left out."""
         return sum(file.files for file in self.left_out)

@@ -68,7 +68,7 @@ def test_a_cross_validation_has_a_report_as_a_run_has(folds: tumorscope.Folds) -
     """Pooled scores with curves, controls and mistakes; each fold; nothing of a single run."""
     page = " ".join((folds.folder / "report.html").read_text(encoding="utf-8").split())
     assert "3 folds were tested one after the other. Each of the 48 images" in page
-    for heading in ("Against the controls", "Thresholds", "Confusion", "Where it fails", "Folds"):
+    for heading in ("Against the controls", "Thresholds", "Classes", "Where it fails", "Folds"):
         assert f"<h2>{heading}</h2>" in page, heading
     assert "<td>fold-3</td>" in page
     assert "<h2>Training</h2>" not in page

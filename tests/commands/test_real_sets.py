@@ -64,13 +64,15 @@ def test_bad_files_among_real_ones_are_listed(
     run = command("train", data, *QUICK[:-1], "--out", "run")
     assert run.returncode == 0, run.stderr
     listed = {row["image"]: row["reason"] for row in read_csv(tmp_path / "run" / "left_out.csv")}
-    assert len(listed) == 3
+    assert len(listed) == 2
     assert listed[f"yes/{whole[1].name}"] == "empty file"
-    assert "1 system files ignored" in run.stderr
-    assert "3 files were left out" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "other files: 1 .txt, 1 system" in run.stderr
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "2 files were left out" in page
+    assert "Other files: 1 .txt, 1 system." in page
     assert (
         Results.model_validate_json(
             (tmp_path / "run" / "results.json").read_bytes()
         ).images.left_out
-        == 3
+        == 2
     )

@@ -181,6 +181,15 @@ def test_by_default_everything_is_redrawn() -> None:
     assert Counter(found.parts)["test"] == 16
 
 
+def test_a_class_of_one_image_trains() -> None:
+    """It cannot be in every part; the others are divided as ever."""
+    rows = rows_of(a=20, b=20, c=1)
+    found = alone(rows)
+    parts = {row.image: part for row, part in zip(rows, found.parts, strict=True)}
+    assert [parts[row.image] for row in rows if row.label == "c"] == ["train"]
+    assert set(found.parts) == {"train", "validation", "test"}
+
+
 @pytest.mark.parametrize(
     ("rows", "mode", "message"),
     [

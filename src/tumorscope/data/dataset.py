@@ -52,10 +52,8 @@ def read_store(
 
 
 def _passed_over(manifest: Manifest) -> str:
-    """Say which files are no images, by kind."""
-    kinds = {**manifest.passed_over, "system": manifest.strays}
-    said = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
-    return f"; other files: {said}" if said else ""
+    """Say which files are no images."""
+    return f"; other files: {manifest.others}" if manifest.others else ""
 
 
 def _unmarked(reasons: Mapping[str, str], *, used: bool) -> str:

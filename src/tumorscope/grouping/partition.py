@@ -295,7 +295,7 @@ def draw(
     members: dict[str, Counter[str]] = defaultdict(Counter)
     for group, label in zip(groups, labels, strict=True):
         members[group][label] += 1
-    _refuse_rare(members, [str(part) for part in shares])
+    rare = _rare_classes(members, list(shares))
     names = sorted(members)
     np.random.default_rng(seed).shuffle(names)
     names.sort(key=lambda name: -members[name].total())
@@ -310,23 +310,33 @@ def draw(
         return sum(n * (1 - placed[part][label] / wanted[part][label]) for label, n in own)
 
     for name in names:
-        chosen[name] = max(shares, key=partial(shortfall, name=name))
+        # Classes of too few groups for every part train.
+        fitting = [part for part in shares if part == "train" or not rare & members[name].keys()]
+        chosen[name] = max(fitting, key=partial(shortfall, name=name))
         placed[chosen[name]].update(members[name])
     return [chosen[group] for group in groups]
 
 
-def _refuse_rare(members: Mapping[str, Counter[str]], parts: Sequence[str]) -> None:
+def _rare_classes(members: Mapping[str, Counter[str]], parts: Sequence[Key]) -> set[str]:
+    """Return the classes that have fewer groups than there are parts: all of them train.
+
+    Raises:
+        DataError: folds were asked for, or the classes that can be tested are fewer than two.
+    """
     holders = Counter(label for group in members.values() for label in group)
+    rare = {label for label, count in holders.items() if count < len(parts)}
+    if not rare or ("train" in parts and len(holders) - len(rare) > 1):
+        return rare
     label, count = min(holders.items(), key=lambda pair: pair[1])
-    if count < len(parts):
-        named = parts[0] in PARTS
-        names = f"{', '.join(parts[:-1])} and {parts[-1]}" if named else f"{len(parts):,} folds"
-        grouped = any(group.total() > 1 for group in members.values())
-        unit = ("group" if grouped else "image") + ("" if count == 1 else "s")
-        raise DataError(
-            f"The class '{label}' has {count} {unit} to draw from; {names} need at least one each: "
-            f"add images, {'' if named else 'ask for fewer folds, '}or leave the class out."
-        )
+    named = parts[0] in PARTS
+    listed = [str(part) for part in parts]
+    names = f"{', '.join(listed[:-1])} and {listed[-1]}" if named else f"{len(parts):,} folds"
+    grouped = any(group.total() > 1 for group in members.values())
+    unit = ("group" if grouped else "image") + ("" if count == 1 else "s")
+    raise DataError(
+        f"The class '{label}' has {count} {unit} to draw from; {names} need at least one each: "
+        f"add images, {'' if named else 'ask for fewer folds, '}or leave the class out."
+    )
 
 
 def _refuse_empty(rows: Sequence[Row], partition: Partition) -> None:

@@ -59,7 +59,9 @@ def _kept_audit(store: Store) -> Path:
     key = hashlib.sha256(
         f"{__version__} {FORMAT} {store.digest} {store.manifest.root.resolve()}".encode()
     )
-    key.update(repr((store.manifest.left_out, store.manifest.unmarked)).encode())
+    key.update(
+        repr((store.manifest.left_out, store.manifest.unmarked, store.manifest.others)).encode()
+    )
     for table in load_tables():
         key.update(table.set_name.encode() + table.prints.tobytes())
     return cache_folder() / "audits" / key.hexdigest()[:32]
@@ -84,6 +86,7 @@ def write_audit_page(path: Path, store: Store, audit: Audit, findings: Sequence[
     look = {name: render_figure(figure) for name, figure in _look(store).items()}
     values = {
         "audit": audit,
+        "manifest": store.manifest,
         "pictures": {name: data_uri(content) for name, content in look.items()},
         "common": common_facts(store),
         "findings": ordered,

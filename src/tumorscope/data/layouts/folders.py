@@ -81,7 +81,7 @@ def count_classes(tree: Tree, options: LayoutOptions) -> int:
         DataError: a name is hardly that of a class.
     """
     reading = read_roles(_counts(tree, set_aside(tree, options)), options)
-    names = {same_class(role.label) for role in reading.roles.values() if role.label}
+    names = {role.label for role in reading.roles.values() if role.label}
     return len(names) if len(names) > 1 or _is_one_class(tree, reading) else 0
 
 

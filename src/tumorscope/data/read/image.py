@@ -37,6 +37,12 @@ DAMAGED = (
     ZeroDivisionError,
     Image.DecompressionBombError,
 )
+# What stands where an image should be, by how it begins.
+IN_PLACE = (
+    (b"version https://git-lfs", "a Git LFS pointer, not the image: 'git lfs pull' fetches it"),
+    (b"<!doctype html", "a web page, saved in place of the image: download it again"),
+    (b"<html", "a web page, saved in place of the image: download it again"),
+)
 
 
 def read_image(path: Path) -> Slice:
@@ -82,6 +88,9 @@ def decode_image(content: bytes) -> Slice:
     """
     if not content:
         raise UnreadableImage("empty file")
+    for beginning, what in IN_PLACE:
+        if content.lstrip()[: len(beginning)].lower() == beginning:
+            raise UnreadableImage(what)
     try:
         with Image.open(BytesIO(content), formats=FORMATS) as image:
             _refuse_bomb(image)
