@@ -8,6 +8,7 @@ TumorscopeError            every error that the package raises on purpose; exit 
 ├── BundleError            a bundle that is missing, damaged or of another format
 ├── MissingExtra           a part of the package that is not installed
 ├── OutOfMemory            the machine has too little memory for these settings
+├── Diverged               training whose loss is no number any more
 ├── DiskFull               an output could not be written
 └── Interrupted            stopped by the user; exit code 130
 
@@ -57,6 +58,10 @@ class MissingExtra(TumorscopeError):
 
 class OutOfMemory(TumorscopeError):
     """The machine has too little memory for these settings."""
+
+
+class Diverged(TumorscopeError):
+    """Training whose loss is no number any more; the message says where, and what to try."""
 
 
 class DiskFull(TumorscopeError):

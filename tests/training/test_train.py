@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 import tumorscope
 from tests.conftest import TINY
 from tests.training.runs import train_only
-from tumorscope.errors import OutOfMemory, UsageError
+from tumorscope.errors import Diverged, OutOfMemory, UsageError
 from tumorscope.schema.recipe import load_recipe
 from tumorscope.support.files import read_csv
 from tumorscope.support.progress import Quiet
@@ -200,6 +200,16 @@ def test_a_damaged_checkpoint_is_a_sentence(tmp_path: Path) -> None:
         last_checkpoint(tmp_path).write_bytes(content)
         with pytest.raises(tumorscope.TumorscopeError, match="is damaged: start again"):
             read_history(tmp_path)
+
+
+def test_a_loss_that_is_no_number_ends_the_run(phantoms: Path, tmp_path: Path) -> None:
+    """With epoch, rate and what to try; nothing of it is kept, and resumed it ends so too."""
+    settings = ["backbone=cnn", "image_size=32", "epochs=2", "learning_rate=1e30", "optimizer=sgd"]
+    said = r"in epoch 1, at a learning rate of 1e\+30: lower it \(learning_rate=1e\+29\)"
+    for resume in (False, True):
+        with pytest.raises(Diverged, match=said):
+            train_only(phantoms, tmp_path / "run", settings, resume=resume)
+        assert not (tmp_path / "run" / "checkpoints" / "last.ckpt").exists()
 
 
 def test_the_kept_epoch_is_the_best_on_validation(tiny_run: tumorscope.Run) -> None:

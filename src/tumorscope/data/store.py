@@ -30,7 +30,7 @@ from tumorscope.data.read.image import read_bytes
 from tumorscope.data.resize import resize, resize_squares
 from tumorscope.errors import DataError, UnreadableImage
 from tumorscope.records import LeftOut, Manifest, Row, Slice
-from tumorscope.support.files import explained, write_text
+from tumorscope.support.files import CACHE, explained, write_text
 from tumorscope.support.progress import Progress, Quiet
 
 VERSION = 3  # of the preprocessing and of the files below; an older store is not used
@@ -187,7 +187,7 @@ def open_store(
     for _ in range(TRIES):
         if store is not None:
             break
-        with explained(folder):
+        with explained(folder, CACHE):
             if folder.exists():
                 progress.say(f"The store in {folder} is damaged: it is built again.")
                 _discard(folder)

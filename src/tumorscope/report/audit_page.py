@@ -24,7 +24,7 @@ from tumorscope.report.style import render_figure
 from tumorscope.report.tiles import sample_tiles
 from tumorscope.schema.audit import FORMAT, Audit
 from tumorscope.schema.layout import UNSAID, LayoutOptions
-from tumorscope.support.files import explained, write_bytes, write_text
+from tumorscope.support.files import CACHE, explained, write_bytes, write_text
 from tumorscope.support.progress import Progress
 
 PAGE, NUMBERS = "audit.html", "audit.json"
@@ -44,7 +44,7 @@ def write_audit(
     store = open_store(read_manifest(data, layout), MIDDLE, progress=progress)
     kept = _kept_audit(store)
     if not (kept / PAGE).is_file():
-        with explained(kept):
+        with explained(kept, CACHE):
             kept.mkdir(parents=True, exist_ok=True)
         _check_all(store, kept, progress)
     with explained(folder):

@@ -13,12 +13,17 @@ from typing import Any
 
 from tumorscope.errors import DiskFull, UsageError
 
+CACHE = "in the environment variable TUMORSCOPE_CACHE"  # where another cache is named
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
+def explained(path: Path, remedy: str = "with --out") -> Iterator[None]:
     """Turn an operating-system error while writing `path` into a sentence.
+
+    Args:
+        path: what is written.
+        remedy: how to choose another place.
 
     Raises:
         DiskFull: no space is left.
@@ -29,10 +34,10 @@ def explained(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in NO_SPACE:
             raise DiskFull(
-                f"No space is left to write {path}: free some, or choose another place with --out."
+                f"No space is left to write {path}: free some, or choose another place {remedy}."
             ) from error
         raise UsageError(
-            f"{path} cannot be written ({error.strerror}): choose another place with --out."
+            f"{path} cannot be written ({error.strerror}): choose another place {remedy}."
         ) from error
 
 

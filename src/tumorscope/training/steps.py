@@ -1,5 +1,6 @@
 """One stage as a Lightning module: its training step and its validation step."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torchmetrics import MeanMetric
 from torchmetrics.classification import MulticlassAccuracy
 
+from tumorscope.errors import Diverged
 from tumorscope.model import Classifier, Halves, split_trunk
 from tumorscope.model.augmentation import augment, augment_boxes, draw_uniforms
 from tumorscope.model.heads import AttentionPool, attention_losses, box_coverage
@@ -121,7 +123,9 @@ class Classification(lightning.LightningModule):
         self._split: dict[Classifier, Halves] = {}
         weights = None if plan.class_weights is None else torch.tensor(plan.class_weights)
         self.register_buffer("class_weights", weights, persistent=False)
-        self.training_loss, self.validation_loss = MeanMetric(), MeanMetric()
+        # A loss that is no number must show: the meters would leave it out.
+        meters = (MeanMetric(nan_strategy="disable") for _ in range(2))
+        self.training_loss, self.validation_loss = meters
         self.training_accuracy = MulticlassAccuracy(plan.classes, average="micro")
         self.validation_accuracy = MulticlassAccuracy(plan.classes, average="micro")
 
@@ -263,9 +267,20 @@ class Classification(lightning.LightningModule):
         for meter in meters.values():
             meter.reset()
         rate = float(self.trainer.optimizers[0].param_groups[0]["lr"])
+        self._refuse_divergence(scores, rate)
         row = {"epoch": self.epoch + 1, "stage": self._start.number, "learning_rate": rate}
         self.history.append({**row, **scores})
         self.trainer.should_stop = self.has_stalled
+
+    def _refuse_divergence(self, scores: dict[str, float], rate: float) -> None:
+        """Stop before an epoch is kept whose losses are no numbers: none after it would be."""
+        if all(math.isfinite(score) for score in scores.values()):
+            return
+        raise Diverged(
+            f"The loss is no number any more in epoch {self.epoch + 1}, at a learning rate of "
+            f"{rate:.2g}: lower it (learning_rate={self.stage.learning_rate / 10:.2g}), or set "
+            "precision=single. --resume would come to the same end."
+        )
 
     @property
     def has_stalled(self) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from tumorscope.data.store import cache_folder
 from tumorscope.errors import DataError
-from tumorscope.support.files import explained
+from tumorscope.support.files import CACHE, explained
 
 ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 MOST_SQUEEZED = 200  # times that the content may be larger than the archive
@@ -37,7 +37,7 @@ def unpacked(path: Path) -> Path:
     folder = cache_folder() / "unpacked" / hashlib.sha256(key.encode()).hexdigest()[:32]
     if folder.is_dir():
         return folder
-    with explained(folder.parent):
+    with explained(folder.parent, CACHE):
         folder.parent.mkdir(parents=True, exist_ok=True)
     new = Path(tempfile.mkdtemp(dir=folder.parent))
     try:

@@ -17,7 +17,7 @@ from platformdirs import user_data_path
 from tumorscope.data.store import Store
 from tumorscope.errors import DataError, UsageError
 from tumorscope.grouping.likeness import LENGTH, fingerprints
-from tumorscope.support.files import explained, write_bytes
+from tumorscope.support.files import CACHE, explained, write_bytes
 
 FORMAT = 2  # 1 had a frequency more
 FIELDS = ("format", "prints", "names", "patients", "patient", "labels", "label")
@@ -133,7 +133,7 @@ def add_table(set_name: str, store: Store) -> Path:
     if set_name in _shipped():
         raise UsageError(f"The package has a lineage table '{set_name}': choose another name.")
     path = own_folder() / f"{set_name}.npz"
-    with explained(path):
+    with explained(path, CACHE):
         path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, dump_table(make_table(set_name, store)))
     return path
