@@ -16,12 +16,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-import tumorscope
-from tests.conftest import Command
+from tests.conftest import Command, Heard
+from tumorscope.data.dataset import read_store
 from tumorscope.data.layouts import LAYOUTS, read_manifest
 from tumorscope.errors import DataError, TumorscopeError
 from tumorscope.records import Manifest
+from tumorscope.runs.execution import begin
+from tumorscope.runs.folder import check_data, layout_options
+from tumorscope.runs.options import TrainOptions
+from tumorscope.runs.preparation import prepare
 from tumorscope.schema.layout import LayoutOptions
+from tumorscope.schema.recipe import load_recipe
 from tumorscope.support.files import read_csv
 
 BOX = "0 0.5 0.5 0.2 0.2\n"
@@ -258,20 +263,19 @@ def test_a_layout_is_described_and_written(command: Command, tmp_path: Path) -> 
 
 
 def test_options_of_the_layout_travel_with_the_run(tmp_path: Path) -> None:
-    """A run that left a folder out does so when it is evaluated again."""
+    """A run that left a folder out is read so again; without what was said, it asks."""
     folder = lay(tmp_path / "data", images("a", "b", "a - Copy", each=12))
     said = LayoutOptions(ignore=("a - Copy",))
-    run = tumorscope.train(
-        folder,
-        recipe="cnn-baseline",
-        overrides=["image_size=24", "epochs=1", "batch_size=8"],
-        layout=said,
-        out=tmp_path / "run",
-        device="cpu",
-    )
-    assert run.results.classes == ("a", "b")
-    assert run.results.images.left_out == 12
-    assert tumorscope.evaluate(run.folder).all.n == run.results.all.n
+    recipe = load_recipe("cnn-baseline", ["image_size=24"])
+    options = TrainOptions(data=folder, layout=said, device="cpu", progress=Heard())
+    begin(prepare(options, recipe), recipe, tmp_path / "run")
+    assert layout_options(tmp_path / "run") == said
+    again = read_store(folder, recipe, Heard(), strict=True, layout=said)
+    check_data(tmp_path / "run", again)
+    assert again.manifest.classes == ("a", "b")
+    assert again.manifest.files_left_out == 12
+    with pytest.raises(DataError, match="may be a copy or a class"):
+        read_store(folder, recipe, Heard(), strict=True)
 
 
 FOLDERS = st.sampled_from(
