@@ -195,8 +195,9 @@ def open_store(
         store = _load(manifest, size, folder)
     if store is None:
         raise DataError(f"The store in {folder} keeps being damaged: delete that folder.")
-    if strict and store.manifest.left_out:
-        first = store.manifest.left_out[0]
+    bad = store.manifest.left_out[len(manifest.left_out) :]
+    if strict and bad:
+        first = bad[0]
         raise DataError(f"{manifest.root / first.image}: {first.reason} (--strict).")
     return store
 
