@@ -225,7 +225,7 @@ def _per_class(
             npv=scored(
                 moved(lambda c: metrics.npv(c, prevalence), number), sides if stated else ~answered
             ),
-            f1=scored(moved(metrics.f1, number), own | answered),
+            f1=scored(moved(metrics.class_f1, number), own | answered),
             auroc=scored(rankings[number].auroc, sides),
             average_precision=scored(rankings[number].average_precision, sides),
         )

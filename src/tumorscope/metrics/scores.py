@@ -112,9 +112,14 @@ def macro_precision(confusion: Counts) -> Values:
     return _mean(precision(confusion))
 
 
+def class_f1(confusion: Counts) -> Values:
+    """F1 of each class, nan for a class that has no images, shape (..., classes)."""
+    return _where_present(f1(confusion), confusion)
+
+
 def macro_f1(confusion: Counts) -> Values:
     """Mean F1 of the classes that have images, in [0, 1]."""
-    return _mean(_where_present(f1(confusion), confusion))
+    return _mean(class_f1(confusion))
 
 
 def weighted_precision(confusion: Counts) -> Values:

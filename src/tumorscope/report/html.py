@@ -16,6 +16,7 @@ FILTERS = {
     "percent": wording.with_interval,
     "points": wording.points,
     "interval": wording.interval,
+    "short_interval": wording.short_interval,
 }
 
 

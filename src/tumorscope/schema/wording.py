@@ -68,6 +68,19 @@ def interval(score: Score, form: Form = "share") -> str:
     return f"{score.low:.3f} to {score.high:.3f}"
 
 
+def short_interval(score: Score, form: Form = "share") -> str:
+    """Return the ends of an interval for a narrow column, without signs for per cent.
+
+    >>> short_interval(Score(value=0.87, low=0.8, high=0.925, n=100))
+    '80.0–92.5'
+    """
+    if score.low is None or score.high is None:
+        return ""
+    if form == "share":
+        return f"{100 * score.low:.1f}–{100 * score.high:.1f}"
+    return f"{score.low:.3f}–{score.high:.3f}"
+
+
 def with_interval(score: Score) -> str:
     """Return a share with its interval in brackets, where it has one.
 
@@ -84,9 +97,8 @@ def compact(score: Score) -> str:
     >>> compact(Score(value=0.87, low=0.8, high=0.925, n=100))
     '87.0% (80.0–92.5)'
     """
-    if score.low is None or score.high is None:
-        return share(score)
-    return f"{share(score)} ({100 * score.low:.1f}–{100 * score.high:.1f})"
+    ends = short_interval(score)
+    return f"{share(score)} ({ends})" if ends else share(score)
 
 
 def points(score: Score) -> str:
