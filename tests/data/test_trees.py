@@ -77,6 +77,12 @@ COCO = {
 }
 
 
+# Volumes that begin with blank slices.
+BLANK = {
+    f"{folder}/{n}.png": 1 if n < 2 else 256 for folder in ("a/p", "a/q", "b/r") for n in range(9)
+}
+
+
 @pytest.mark.parametrize(
     ("tree", "classes", "found"),
     [
@@ -84,6 +90,14 @@ COCO = {
         (images("train-images/a", "train-images/b", "val_split/b"), "a b", {"validation": 2}),
         (images("a/train", "b/train", "a/test", "b/test"), "a b", {"train": 4, "test": 4}),
         (images("a/p1", "a/p2", "b/p3"), "a b", {"patients": 3}),
+        (images("glioma/P1", "glioma/P2", "meningioma/P1"), "glioma meningioma", {"patients": 3}),
+        (images("yes/axial", "yes/coronal", "no/axial", "no/coronal"), "no yes", {"patients": 4}),
+        (images("a/P1", "a/P2", "b/P1", "b/P2"), "a b", {"patients": 4}),
+        (images("a", "b", "test/a", "test/b"), "a b", {"test": 4, "left": 0}),
+        (BLANK, "a b", {"patients": 3, "left": 0}),
+        (images("train") | {"test/00.png": 256, "train/00.xml": XML.format("a"),
+         "train/01.xml": XML.format("a"), "test/00.xml": XML.format("b")}, "a b", {"boxes": 3}),
+        (table("image,label\n" + ROWS.replace("x", "<50").replace("y", ">50")), "<50 >50", {}),
         (images("T1/a", "T1/b", "T2/a", "T2/b"), "a b", {"columns": 8}),
         (images("a", "b") | {"a/00_mask.png": 2, "b/10_mask.png": 2}, "a b", {"left": 2}),
         (images("a", "b", each=4) | {f"x/0{n}.png": 2 for n in range(4)}, "a b", {"left": 4}),
@@ -160,6 +174,8 @@ def test_what_people_have(
         (table("image,label,label\n" + ROWS), "names the column 'label' twice"),
         (table("image,class,target\n" + ROWS.replace("\n", ",z\n")), "--column label=class"),
         (table("image,label,split\n" + ROWS.replace("\n", ",later\n")), "--part later=train"),
+        (table("image,label\n" + ROWS.replace("images/01", "p1/01")), "1 of the 4 images"),
+        (table("image,label\n" + ROWS.replace("images/01", "z" * 300)), "1 of the 4 images"),
         (table("image,label\n" + ROWS, "m.csv") | {"n.csv": "image,label\n" + ROWS}, "several man"),
     ],
 )

@@ -100,8 +100,8 @@ def open_bundle(place: str | Path) -> Bundle:
             trusted.
     """
     top = Path(place)
-    if not top.exists() and top.name in shipped_names():
-        top = shipped_zip(top.name)
+    if not top.exists() and str(place) in shipped_names():
+        top = shipped_zip(str(place))
     folder = top / "bundle" if (top / "bundle" / CARD).is_file() else top
     if top.is_file():
         content = _zip_reader(top)
@@ -126,7 +126,7 @@ def holds_bundle(place: str | Path) -> bool:
     if top.is_dir():
         inside = (CARD, f"bundle/{CARD}", f"*/bundle/{CARD}", "recipe.yaml")
         return any(True for pattern in inside for _ in top.glob(pattern))
-    return top.suffix == ".zip" or (not top.exists() and top.name in shipped_names())
+    return top.suffix == ".zip" or (not top.exists() and str(place) in shipped_names())
 
 
 def _read_card(path: Path, content: bytes) -> Card:

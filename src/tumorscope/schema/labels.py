@@ -20,7 +20,17 @@ CANONICAL: dict[str, str] = {
     ),
     **dict.fromkeys(
         [
-            *("no", "none", "normal", "healthy", "negative", "notumor", "notumour"),
+            *(
+                "no",
+                "none",
+                "normal",
+                "healthy",
+                "negative",
+                "notumor",
+                "notumour",
+                "notumors",
+                "notumours",
+            ),
             *("nontumor", "nontumour", "notumorous", "withouttumor", "withouttumour"),
         ],
         "no_tumor",
@@ -32,7 +42,8 @@ CANONICAL: dict[str, str] = {
 
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
-_SEPARATORS = re.compile(r"[^\w.+]+|_+|(?<!\d)\.|\.(?!\d)")
+# Separators between two digits count, as in "1-2", and so do the signs of a comparison.
+_SEPARATORS = re.compile(r"(?<!\d)([^\w.+<>≤≥]+|_+)|([^\w.+<>≤≥]+|_+)(?!\d)|(?<!\d)\.|\.(?!\d)")
 _SIGNED = re.compile(r"([+-]?)(.*?)([+-]*)", re.DOTALL)
 _TUMOUR = re.compile(r"(?<=.)tumou?rs?$")
 
@@ -68,7 +79,8 @@ def same_class(name: str) -> str:
     if known is not None:
         return known
     if _NUMBER.fullmatch(text):
-        return f"{float(text):g}"
+        whole, _, rest = text.partition(".")
+        return text if rest.strip("0") else whole
     match = _SIGNED.fullmatch(text)
     before, middle, after = match.groups() if match else ("", text, "")
     return before + _TUMOUR.sub("", _SEPARATORS.sub("", middle)) + after

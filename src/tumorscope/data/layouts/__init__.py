@@ -49,7 +49,7 @@ def read_manifest(data: str | Path, options: LayoutOptions = UNSAID) -> Manifest
         return read_table(path, options)
     tree = walk(unpacked(path) if path.is_file() else path)
     if len(tree.files) == 1 and is_archive(Path(tree.files[0])):
-        tree = walk(unpacked(path / tree.files[0]))
+        tree = walk(unpacked(tree.root / tree.files[0]))
     layout, _ = find_layout(tree, options, path)
     return layout.read(tree, options)
 

@@ -1,10 +1,12 @@
 """Archives: unpacked into the cache, once, within bounds, and nothing outside of their folder."""
 
 import hashlib
+import lzma
 import shutil
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
@@ -18,6 +20,7 @@ SMALL = 1_000_000_000  # bytes of content that are never too many
 MOST_FILES = 2_000_000
 RESERVE = 1_000_000_000  # bytes of disk that stay free
 
+DAMAGED = (EOFError, RuntimeError, zlib.error, lzma.LZMAError)
 Member = tuple[str, int, Callable[[Path], None]]  # its path, its size, and what writes it
 
 
@@ -43,7 +46,7 @@ def unpacked(path: Path) -> Path:
     try:
         _unpack(path, new)
         new.replace(folder)
-    except (OSError, zipfile.BadZipFile, tarfile.TarError, EOFError, RuntimeError) as error:
+    except (OSError, zipfile.BadZipFile, tarfile.TarError, *DAMAGED) as error:
         raise DataError(f"{path} is no archive that can be read ({error}).") from error
     finally:
         shutil.rmtree(new, ignore_errors=True)

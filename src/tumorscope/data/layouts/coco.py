@@ -71,15 +71,16 @@ def _take(content: dict[str, Any], finder: Finder, path: str, found: Annotations
         if place is None:
             found.problems.append(LeftOut(str(image["file_name"]), "there is no such file", 0))
         else:
-            images[image.get("id")] = (place, *size)
-    names = {c.get("id"): str(c.get("name")) for c in content["categories"] if isinstance(c, dict)}
+            images[str(image.get("id"))] = (place, *size)
+    named = [c for c in content["categories"] if isinstance(c, dict)]
+    names = {str(c.get("id")): str(c.get("name")) for c in named}
     for marked in content["annotations"]:
         box = _box(marked, images) if isinstance(marked, dict) else None
-        name = names.get(marked.get("category_id")) if isinstance(marked, dict) else None
+        name = names.get(str(marked.get("category_id"))) if isinstance(marked, dict) else None
         if box is None or name is None:
             bad += 1
         else:
-            found.boxes.setdefault(images[marked["image_id"]][0], []).append((box, name))
+            found.boxes.setdefault(images[str(marked["image_id"])][0], []).append((box, name))
     if bad:
         found.problems.append(LeftOut(path, f"{bad} of its entries are malformed and not used", 0))
 
@@ -87,7 +88,7 @@ def _take(content: dict[str, Any], finder: Finder, path: str, found: Annotations
 def _box(marked: dict[str, Any], images: dict[object, tuple[str, float, float]]) -> Box | None:
     """Return a box from its left, top, width and height in pixels."""
     try:
-        _, across, down = images[marked["image_id"]]
+        _, across, down = images[str(marked["image_id"])]
         left, top, width, height = map(float, marked["bbox"])
         return make_box(
             (left + width / 2) / across, (top + height / 2) / down, width / across, height / down

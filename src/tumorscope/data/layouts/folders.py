@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from tumorscope.data.layouts.boxes import read_boxes, why_unmarked
 from tumorscope.data.layouts.detection import Detection
 from tumorscope.data.layouts.masks import find_masks
-from tumorscope.data.layouts.naming import UNLABELLED, plain, why_aside
+from tumorscope.data.layouts.naming import UNLABELLED, part_of, plain, why_aside
 from tumorscope.data.layouts.roles import Reading, read_roles
 from tumorscope.data.layouts.tree import Tree, kinds
 from tumorscope.errors import DataError
@@ -119,7 +119,7 @@ def _second_copies(tree: Tree) -> set[str]:
     tops: dict[str, set[str]] = defaultdict(set)
     for path in tree.images:
         steps = PurePosixPath(path).parts[:-1]
-        if steps:
+        if steps and part_of(steps[0]) is None:
             tops[steps[0]].add(same_class(steps[1]) if len(steps) > 1 else "")
     names = {same_class(top) for top in tops}
     return {top for top, inner in tops.items() if inner and inner <= names - {same_class(top)}}

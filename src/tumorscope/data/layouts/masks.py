@@ -13,7 +13,7 @@ from tumorscope.errors import UnreadableImage
 ALIKE = 0.8  # of the names in two folders
 FEWEST = 3  # names that must be alike
 LEVELS = 8  # grey levels that a mask may have
-LOOKED_AT = 3  # images of a folder
+LOOKED_AT = 5  # images of a folder, first and last among them
 
 
 def find_masks(root: Path, images: Sequence[str]) -> dict[str, str]:
@@ -35,7 +35,9 @@ def find_masks(root: Path, images: Sequence[str]) -> dict[str, str]:
     }
     left = {folder: set(own) for folder, own in stems.items()}
     for folder in _sisters(left):
-        if all(_has_few_levels(root / path) for path in list(stems[folder].values())[:LOOKED_AT]):
+        paths = list(stems[folder].values())
+        spread = [paths[n * (len(paths) - 1) // (LOOKED_AT - 1)] for n in range(LOOKED_AT)]
+        if all(_has_few_levels(root / path) for path in spread):
             reasons |= dict.fromkeys(stems[folder].values(), "masks: few grey levels")
     return reasons
 

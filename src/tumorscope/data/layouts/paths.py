@@ -35,12 +35,16 @@ class Finder:
         A file outside of the root is returned with its absolute path.
         """
         written = PurePosixPath(text.strip().replace("\\", "/"))
+        if not written.parts:
+            return None
         here = Path(os.path.normpath(self._place / written))
-        if here.is_file():
+        if _is_file(here):
             inside = here.is_relative_to(self._root)
             return here.relative_to(self._root).as_posix() if inside else str(here)
         steps = [step for step in written.parts if step not in (".", "..", "/")]
-        for start in range(len(steps)):
+        # Of a folder that is named here only its end may differ: the name alone is another's, too.
+        foreign = written.is_absolute() or ":" in written.parts[0] or len(steps) == 1
+        for start in range(len(steps) if foreign else len(steps) - 1):
             fits = self._alike.get(_key("/".join(steps[start:])), [])
             if fits:
                 return fits[0] if len(fits) == 1 else None
@@ -59,6 +63,13 @@ class Finder:
                 if suffix.lower() in IMAGE_SUFFIXES:
                     alike[_key(ending[: -len(suffix)])].append(path)
         return alike
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a text that is no path
+        return False
 
 
 def _key(path: str) -> str:

@@ -15,7 +15,7 @@ from tumorscope.data.layouts.naming import (
 )
 from tumorscope.errors import DataError
 from tumorscope.records import Part
-from tumorscope.schema.labels import same_class
+from tumorscope.schema.labels import canonical, same_class
 from tumorscope.schema.layout import LayoutOptions
 
 SHARED = 0.5  # of the inner folders' names from which on they are classes, not patients
@@ -120,7 +120,8 @@ def _take_columns(inner: dict[str, Folders], reading: Reading) -> dict[str, str]
     for steps in deep.values():
         inside[steps[0]].add(same_class(steps[1]))
     inside = {top: names for top, names in inside.items() if len(names) > 1}
-    if len(inside) < 2:
+    known = sum(canonical(top) is not None for top in inside)
+    if len(inside) < 2 or known > 1 or _are_numbered(name for n in inside.values() for name in n):
         return {}
     counts = Counter(name for names in inside.values() for name in names)
     shared = sum(count > 1 for count in counts.values())
@@ -187,6 +188,12 @@ def _refuse_patients(names: Sequence[str], counts: Mapping[str, int]) -> None:
             "like classes: put them into a folder for each class, or give a manifest with the "
             "columns image,label,patient_id; --classes-from folders takes each for a class."
         )
+
+
+def _are_numbered(names: Iterable[str]) -> bool:
+    """Say whether names differ in a number alone, as those of patients do."""
+    shapes = {shape_of(name) for name in names}
+    return len(shapes) == 1 and "#" in next(iter(shapes))
 
 
 def _is_numbered(name: str) -> bool:

@@ -313,7 +313,7 @@ def _fit(
 ) -> bool | None:
     """Say whether a table has the plain names image and label; None where it is no manifest."""
     try:
-        sheet = read_sheet(tree.root / path, TRIED)
+        sheet = read_sheet(tree.root / path)
     except (DataError, MissingExtra) as problem:
         if path.suffix.lower() != ".txt":
             problems.append(DataError(str(problem)))
@@ -326,7 +326,7 @@ def _fit(
         problems.append(problem)
         return None
     finder = Finder(tree.root, str(path.parent), tree)
-    found = [finder.find(text) for text in sheet.column(columns.names["image"]) if text]
+    found = [finder.find(text) for text in sheet.column(columns.names["image"])[:TRIED] if text]
     if sum(one is not None for one in found) * 2 <= len(found):
         return None
     return {"image", "label"} <= set(sheet.header)

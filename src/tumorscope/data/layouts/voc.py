@@ -1,5 +1,6 @@
 """Pascal VOC: an XML file beside each image."""
 
+from collections import Counter
 from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree
 
@@ -42,10 +43,10 @@ class PascalVoc:
 
 def _annotations(tree: Tree) -> dict[str, str]:
     """Return the annotation of each image that has one, beside it or in a sister folder."""
-    by_stem = {
-        PurePosixPath(path).stem: path for path in tree.files if path.lower().endswith(".xml")
-    }
-    beside = {str(PurePosixPath(path).with_suffix("")): path for path in by_stem.values()}
+    written = [path for path in tree.files if path.lower().endswith(".xml")]
+    stems = Counter(PurePosixPath(path).stem for path in written)
+    by_stem = {s: path for path in written if stems[s := PurePosixPath(path).stem] == 1}
+    beside = {str(PurePosixPath(path).with_suffix("")): path for path in written}
     found = {}
     for image in tree.images:
         own = PurePosixPath(image)
