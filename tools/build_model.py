@@ -24,6 +24,7 @@ from tumorscope.inference.predict import Predictor
 from tumorscope.inference.shipped import DEFAULT, shipped_zip
 from tumorscope.runs.folder import is_run
 from tumorscope.schema.labels import canonical
+from tumorscope.schema.recipe import Recipe
 from tumorscope.schema.wording import with_interval
 from tumorscope.support.files import write_csv, write_text
 from tumorscope.support.terminal import terminal_progress
@@ -74,13 +75,19 @@ def main() -> None:
             f"classes, the best control {with_interval(getattr(controls, controls.best))}; of "
             f"{healthy} images without a tumour it refuses {refused}."
         )
-    write_card(made, card.model_copy(update={"scope": SCOPE, "elsewhere": scores}))
+    said = {"scope": SCOPE, "elsewhere": scores, "recipe": without_place(card.recipe)}
+    write_card(made, card.model_copy(update=said))
     page = (made / README).read_text(encoding="utf-8")
     elsewhere = "\n".join(["## On other sets, without the slices of its own\n", *lines, ""])
     write_text(made / README, f"{DEFAULT} {SCOPE}\n\n{page}\n{elsewhere}")
     shipped_zip(DEFAULT).parent.mkdir(exist_ok=True)
     shutil.copyfile(zip_bundle(made), shipped_zip(DEFAULT))
     print("\n".join([*lines, f"{shipped_zip(DEFAULT).stat().st_size:,} bytes"]))
+
+
+def without_place(recipe: Recipe) -> Recipe:
+    """Return a recipe that names the file of its weights, but not where it lay."""
+    return recipe.model_copy(update={"weights": recipe.weights and Path(recipe.weights).name})
 
 
 def new_slices(data: Path, table: Path) -> Path:

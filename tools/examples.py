@@ -7,6 +7,7 @@ They differ in the recipe and in where its data usually lies, so that one text h
 """
 
 import argparse
+import json
 import os
 import shutil
 import sys
@@ -164,10 +165,19 @@ def handle(name: str, data: Path, out: Path, check: bool) -> str:
         for cell in notebook.cells:
             if cell.cell_type == "code":
                 cell.outputs = [own for own in cell.outputs if "TqdmWarning" not in str(own)]
+                cell.outputs = without_place(cell.outputs, out.parent)
                 cell.metadata.pop("execution", None)  # times, which differ with every run
         nbformat.write(notebook, path)  # type: ignore[no-untyped-call]
     print(f"{name}: ran")
     return ""
+
+
+def without_place(outputs: list[Any], folder: Path) -> list[Any]:
+    """Return outputs in which paths begin where the notebook worked."""
+    return [
+        nbformat.from_dict(json.loads(json.dumps(own).replace(f"{folder}/", "")))  # type: ignore[no-untyped-call]
+        for own in outputs
+    ]
 
 
 def fresh(name: str) -> Any:

@@ -59,6 +59,7 @@ def test_models_are_listed(command: Command) -> None:
         assert card.scores["accuracy"].low is not None
         assert set(card.elsewhere) == {"sartaj", "boxes"}
         assert "CC BY 4.0" in card.licence
+        assert card.recipe.weights == "mobilenetv2_100_imagenet.safetensors"  # and no place
         assert shipped_zip(name).stat().st_size < MOST_BYTES
     assert set(json.loads(command("models", "--json").stdout)) == set(shipped_names())
 

@@ -1,4 +1,4 @@
-"""Verbs that look at data: audit, split, lineage, datasets."""
+"""Verbs that look at data: audit, split, layouts, lineage, datasets."""
 
 import json
 from pathlib import Path

@@ -74,11 +74,7 @@ def short_interval(score: Score, form: Form = "share") -> str:
     >>> short_interval(Score(value=0.87, low=0.8, high=0.925, n=100))
     '80.0–92.5'
     """
-    if score.low is None or score.high is None:
-        return ""
-    if form == "share":
-        return f"{100 * score.low:.1f}–{100 * score.high:.1f}"
-    return f"{score.low:.3f}–{score.high:.3f}"
+    return interval(score, form).replace("%", "").replace(" to ", "–")
 
 
 def with_interval(score: Score) -> str:

@@ -19,7 +19,6 @@ _WORDS = "|".join(sorted(PART_WORDS, key=len, reverse=True))
 _PART = re.compile(f"{_FILLER}({_WORDS}){_FILLER}")
 
 IMAGE_FOLDERS = {"images", "image", "imgs", "img", "jpg", "jpeg", "jpegs", "png", "jpegimages"}
-LABEL_FOLDERS = {"labels", "label", "annotations", "annotation"}
 UNLABELLED = "nothing says their class: 'tumorscope predict' answers them"
 ASIDE = {
     **dict.fromkeys(
