@@ -17,6 +17,7 @@ import numpy as np
 
 import tumorscope
 from tumorscope.evaluation.seeds import seed_spread
+from tumorscope.schema.grouping import GroupingRules
 from tumorscope.support.files import read_csv, write_csv
 from tumorscope.support.terminal import terminal_progress
 
@@ -27,8 +28,8 @@ COLUMNS = (
     *("majority", "look_up", "training_accuracy"),
 )
 RULES = {
-    "by patient": (),
-    "random images": ("patients", "lineage", "copies", "series"),
+    "by patient": GroupingRules(),
+    "random images": GroupingRules(patients=False, lineage=False, copies=False, series=False),
 }
 SETTINGS = (
     *("image_size=64", "epochs=16", "batch_size=32", "keep=last", "schedule=one_cycle"),
@@ -76,7 +77,7 @@ def train(partition: str, shuffle: int) -> tuple[object, ...]:
     folder = manifest.parent / partition.replace(" ", "-")
     parts = folder.with_suffix(".csv")
     tumorscope.split(
-        data=manifest, out=parts, seed=shuffle, switched_off=RULES[partition], validation_share=0.05
+        data=manifest, out=parts, seed=shuffle, grouping=RULES[partition], validation_share=0.05
     )
     run = tumorscope.train(
         data=manifest,

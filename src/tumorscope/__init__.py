@@ -32,11 +32,13 @@ if TYPE_CHECKING:
     from tumorscope.data.catalogue import fetch_set
     from tumorscope.inference.predict import Predictor
     from tumorscope.runs.execution import Run, load_run
+    from tumorscope.schema.grouping import GroupingRules
     from tumorscope.schema.layout import LayoutOptions
 
 __all__ = [
     "Exported",
     "Folds",
+    "GroupingRules",
     "LayoutOptions",
     "Predictor",
     "Run",
@@ -63,6 +65,7 @@ __all__ = [
 _MODULES = {
     "Exported": "tumorscope.commands.export",
     "Folds": "tumorscope.commands.folds",
+    "GroupingRules": "tumorscope.schema.grouping",
     "LayoutOptions": "tumorscope.schema.layout",
     "Predictor": "tumorscope.inference.predict",
     "Run": "tumorscope.runs.execution",

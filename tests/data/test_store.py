@@ -167,3 +167,20 @@ def test_a_changed_label_or_box_changes_the_digest_but_decodes_nothing(tmp_path:
         digests.append(open_store(read_manifest(table), 16, progress=counting).digest)
     assert counting.decoded == 2
     assert len(set(digests)) == 4
+
+
+def test_a_file_of_the_same_size_and_time_is_noticed(tmp_path: Path) -> None:
+    """One that was written over or put in its place, and given the old time, is decoded anew."""
+    image = tmp_path / "data" / "a" / "0.bmp"
+    for label in "ab":
+        (tmp_path / "data" / label).mkdir(parents=True)
+        Image.new("L", (20, 20), 10).save(tmp_path / "data" / label / "0.bmp")
+    levels, before = [], image.stat()
+    for level, name in ((10, image), (90, image), (170, image.with_suffix(".new"))):
+        Image.new("L", (20, 20), level).save(name, "BMP")
+        os.utime(name, ns=(before.st_atime_ns, before.st_mtime_ns))
+        name.replace(image)
+        assert image.stat().st_size == before.st_size
+        store = open_store(read_manifest(tmp_path / "data"), 32)
+        levels.append(int(store.pixels([0])[0, 0, 0]))
+    assert levels == [10, 90, 170]

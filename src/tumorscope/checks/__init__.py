@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from tumorscope.checks.balance import Balance
 from tumorscope.checks.base import Check, Finding
 from tumorscope.checks.control_scores import ControlsCheck
-from tumorscope.checks.copies import ExactCopies, NearCopies
+from tumorscope.checks.copies import AugmentedCopies, ExactCopies, NearCopies
 from tumorscope.checks.labels import LabelConflicts
 from tumorscope.checks.leaks import LeakCheck
 from tumorscope.checks.lineage import Lineage
@@ -21,6 +21,7 @@ CHECKS: tuple[Check, ...] = (
     Unreadable(),
     ExactCopies(),
     NearCopies(),
+    AugmentedCopies(),
     LeakCheck(),
     LabelConflicts(),
     Lineage(),

@@ -20,6 +20,7 @@ class Finding:
         advice: what to do about it.
         columns, evidence: a table of the cases.
         images: row numbers of the images to show.
+        pairs: whether each two of `images` are to be shown beside each other.
     """
 
     code: str
@@ -32,6 +33,7 @@ class Finding:
     columns: tuple[str, ...] = ()
     evidence: tuple[tuple[str, ...], ...] = ()
     images: tuple[int, ...] = ()
+    pairs: bool = False
 
 
 class Check(Protocol):

@@ -17,7 +17,7 @@ from tumorscope.evaluation.controls import (
     random_folds,
 )
 from tumorscope.grouping.partition import make_folds
-from tumorscope.grouping.survey import GroupingRules, Survey, held_out
+from tumorscope.grouping.survey import Survey, held_out
 
 FOLDS = 5
 CLOSE = 0.05  # a look-up this much better on a split than without leaks shows that the split leaks
@@ -64,7 +64,7 @@ def control_scores(survey: Survey) -> ControlScores:
     if None not in published_folds and len(set(published_folds)) > 1:
         own = look_up_folds(prints, labels, np.array(published_folds, dtype=np.intp))
     try:
-        clean = make_folds(survey.rows, survey.groups(GroupingRules()), folds=FOLDS, seed=0)
+        clean = make_folds(survey.rows, survey.groups(), folds=FOLDS, seed=0)
         leak_free = pooled(look_up_folds(prints, labels, np.array(clean)), clean)
     except DataError:
         leak_free = None

@@ -2,7 +2,7 @@
 
 from tumorscope.checks.base import Check, Finding, found, not_applicable, passed
 from tumorscope.evaluation.controls import Probe, background, file_facts, probe, sample
-from tumorscope.grouping.survey import GroupingRules, Survey
+from tumorscope.grouping.survey import Survey
 
 GAIN = 0.10  # over the majority share
 
@@ -15,7 +15,7 @@ class Shortcuts(Check):
     def run(self, survey: Survey) -> Finding:
         """Compare each probe's accuracy with the majority share."""
         rows = sample(len(survey.labels))
-        labels, groups = survey.labels[rows], survey.groups(GroupingRules())[rows]
+        labels, groups = survey.labels[rows], survey.groups()[rows]
         probes: list[tuple[str, Probe | None]] = [
             ("file facts", probe(file_facts(survey.store, rows), labels, groups)),
             ("background", probe(background(survey.store, rows), labels, groups)),

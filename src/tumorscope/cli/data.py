@@ -8,9 +8,11 @@ import typer
 
 from tumorscope.cli.app import app
 from tumorscope.cli.options import (
+    Apart,
     AsJson,
     ClassesFrom,
     ColumnNames,
+    Copies,
     Data,
     Debug,
     Ignore,
@@ -19,6 +21,7 @@ from tumorscope.cli.options import (
     PartNames,
     PatientFolders,
     Quietly,
+    grouping_rules,
     layout_options,
 )
 from tumorscope.errors import TumorscopeError
@@ -89,8 +92,9 @@ def split(
     seed: Annotated[int, typer.Option(help="Seed of all random numbers.")] = 0,
     patients: Annotated[bool, typer.Option(help="Keep a given patient whole.")] = True,
     lineage: Annotated[bool, typer.Option(help="Keep a recovered patient whole.")] = True,
-    copies: Annotated[bool, typer.Option(help="Keep copies together.")] = True,
+    copies: Copies = True,
     series: Annotated[bool, typer.Option(help="Keep neighbours in a series together.")] = True,
+    apart: Apart = None,
     classes_from: ClassesFrom = "auto",
     ignore: Ignore = None,
     part: PartNames = None,
@@ -108,7 +112,7 @@ def split(
         terminal_progress,
     )
 
-    off = {"patients": patients, "lineage": lineage, "copies": copies, "series": series}
+    rules = {"patients": patients, "lineage": lineage, "copies": copies, "series": series}
     made = tumorscope.split(
         data=data,
         out=out,
@@ -117,7 +121,7 @@ def split(
         test_share=test,
         keep_test=keep_test,
         seed=seed,
-        switched_off=[name for name, on in off.items() if not on],
+        grouping=grouping_rules(apart, **rules),
         layout=layout_options(classes_from, ignore, part, column, patient_folders),
         progress=terminal_progress(quiet=quiet),
     )

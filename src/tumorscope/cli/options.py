@@ -2,11 +2,13 @@
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
 
 from tumorscope.errors import UsageError
+from tumorscope.schema.grouping import GroupingRules, read_pairs
 from tumorscope.schema.layout import LayoutOptions
 
 Data = Annotated[str, typer.Argument(help="A folder of images, or a manifest CSV.")]
@@ -72,6 +74,22 @@ def layout_options(
         columns=dict(pairs(columns, "--column")),
         patient_folders=patient_folders,
     )
+
+
+Copies = Annotated[bool, typer.Option(help="Keep copies together.")]
+Apart = Annotated[
+    Path | None,
+    typer.Option(metavar="CSV", help="Pairs that are no copies, from an audit's copies.csv."),
+]
+
+
+def grouping_rules(apart: Path | None, **rules: bool) -> GroupingRules:
+    """Return what the user says of which images belong together.
+
+    Raises:
+        UsageError: the list of pairs cannot be read.
+    """
+    return GroupingRules(**rules, apart=read_pairs(apart) if apart else ())
 
 
 def _debug(chosen: bool) -> None:

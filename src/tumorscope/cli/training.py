@@ -11,9 +11,11 @@ import typer
 
 from tumorscope.cli.app import app
 from tumorscope.cli.options import (
+    Apart,
     AsJson,
     ClassesFrom,
     ColumnNames,
+    Copies,
     Data,
     Debug,
     Figures,
@@ -23,6 +25,7 @@ from tumorscope.cli.options import (
     PartNames,
     PatientFolders,
     Quietly,
+    grouping_rules,
     layout_options,
 )
 from tumorscope.errors import UsageError
@@ -112,6 +115,8 @@ def train(
     part: PartNames = None,
     column: ColumnNames = None,
     patient_folders: PatientFolders = True,
+    copies: Copies = True,
+    apart: Apart = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace the run that is in --out.")
     ] = False,
@@ -151,6 +156,7 @@ def train(
         figures=tuple(figures or ()),
         strict=strict,
         layout=layout_options(classes_from, ignore, part, column, patient_folders),
+        grouping=grouping_rules(apart, copies=copies),
         overwrite=overwrite,
         resume=resume,
         progress=terminal_progress(quiet=quiet or not leads),

@@ -55,7 +55,7 @@ def evaluate(
     from tumorscope.report.style import check_formats
     from tumorscope.runs.evaluation import evaluate_run, run_data
     from tumorscope.runs.external import evaluate_elsewhere
-    from tumorscope.runs.folder import check_data, is_same_data, read_environment
+    from tumorscope.runs.folder import check_data, grouping_rules, is_same_data, read_environment
 
     folder, progress = Path(run), progress or default_progress()
     check_formats(figures)
@@ -84,5 +84,10 @@ def evaluate(
         home = Path(data)
     store, partition = run_data(folder, home, progress)
     return evaluate_run(
-        folder, Survey(store), partition, options=options, formats=figures, progress=progress
+        folder,
+        Survey(store, rules=grouping_rules(folder)),
+        partition,
+        options=options,
+        formats=figures,
+        progress=progress,
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tumorscope.errors import UsageError
 from tumorscope.runs.options import TrainOptions
+from tumorscope.schema.grouping import GroupingRules
 from tumorscope.schema.layout import LayoutOptions
 from tumorscope.support.extras import require_extra
 from tumorscope.support.interruption import resumable
@@ -52,6 +53,7 @@ def train_folds(  # noqa: D417 (the other arguments are explained by train)
     figures: Sequence[str] = TrainOptions.figures,
     strict: bool = TrainOptions.strict,
     layout: LayoutOptions = TrainOptions.layout,
+    grouping: GroupingRules = TrainOptions.grouping,
     overwrite: bool = TrainOptions.overwrite,
     resume: bool = TrainOptions.resume,
     progress: Progress | None = TrainOptions.progress,

@@ -1,11 +1,11 @@
 """Divide a data set so that nothing leaks."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tumorscope.errors import UsageError
+from tumorscope.schema.grouping import ALL, GroupingRules
 from tumorscope.schema.layout import UNSAID, LayoutOptions
 from tumorscope.support.extras import require_extra
 from tumorscope.support.files import explained, refuse_inside
@@ -45,7 +45,7 @@ def split(
     test_share: float = 0.15,
     keep_test: bool = False,
     seed: int = 0,
-    switched_off: Sequence[str] = (),
+    grouping: GroupingRules = ALL,
     layout: LayoutOptions = UNSAID,
     progress: Progress | None = None,
 ) -> SplitSummary:
@@ -59,8 +59,7 @@ def split(
         test_share: how much goes to the test part.
         keep_test: keep a published test part, and leave out what would leak into it.
         seed: of the order in which groups of one size are placed.
-        switched_off: rules that shall not hold images together: `patients`, `lineage`, `copies`,
-            `series`.
+        grouping: what holds images together.
         layout: what the data's layout leaves open.
         progress: where to report; bars in a notebook and nothing elsewhere unless given.
 
@@ -74,7 +73,7 @@ def split(
     from tumorscope.data.store import MIDDLE, open_store
     from tumorscope.grouping.division import DrawSettings, divide
     from tumorscope.grouping.partition_file import write_partition_file
-    from tumorscope.grouping.survey import GroupingRules, Survey
+    from tumorscope.grouping.survey import Survey
 
     settings = DrawSettings(
         folds=folds,
@@ -82,10 +81,11 @@ def split(
         test_share=test_share,
         keep_test=keep_test,
         seed=seed,
-        rules=GroupingRules(**dict.fromkeys(switched_off, False)),
+        rules=grouping,
     )
     manifest = read_manifest(data, layout)
-    survey = Survey(open_store(manifest, MIDDLE, progress=progress or default_progress()))
+    store = open_store(manifest, MIDDLE, progress=progress or default_progress())
+    survey = Survey(store, rules=grouping)
     division = divide(survey, settings)
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)

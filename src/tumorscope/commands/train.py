@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tumorscope.runs.options import TrainOptions
+from tumorscope.schema.grouping import GroupingRules
 from tumorscope.schema.layout import LayoutOptions
 from tumorscope.support.extras import require_extra
 from tumorscope.support.progress import Progress
@@ -32,6 +33,7 @@ def train(
     figures: Sequence[str] = TrainOptions.figures,
     strict: bool = TrainOptions.strict,
     layout: LayoutOptions = TrainOptions.layout,
+    grouping: GroupingRules = TrainOptions.grouping,
     overwrite: bool = TrainOptions.overwrite,
     resume: bool = TrainOptions.resume,
     progress: Progress | None = TrainOptions.progress,
@@ -57,6 +59,7 @@ def train(
         figures: formats in which to write every figure besides PNG: `svg`, `pdf`.
         strict: take the first file that cannot be read for an error.
         layout: what the data's layout leaves open.
+        grouping: what holds images together when parts are drawn.
         overwrite: replace a run that is in `out`.
         resume: continue the run that is in `out`, or the last one of its name.
         progress: where to report; bars in a notebook and nothing elsewhere unless given.

@@ -29,6 +29,7 @@ Field = NDArray[np.float64]
 # Grey levels of tissues on T1 with contrast, as shares of the brightest.
 AIR, SCALP, SKULL, FLUID, GREY, WHITE = 0.0, 0.85, 0.10, 0.14, 0.42, 0.58
 ENHANCED, NECROTIC, OEDEMA = 0.95, 0.20, 0.36
+FINE = 12  # waves of which a head's fine texture is made
 COLUMNS = (
     *("image", "label", "patient_id"),
     *("x_center", "y_center", "width", "height", "plane"),
@@ -85,6 +86,8 @@ class Head:
         self.radius = draw.uniform(0.17, 0.30)
         self.lobes = draw.normal(0, 0.08, 5), draw.uniform(0, 2 * math.pi, 5)
         self.seed = seed
+        fine = np.random.default_rng([seed, LESIONS.index(lesion), FINE])
+        self.texture = fine.uniform(0, 2 * math.pi, (FINE, 2)), fine.uniform(12, 30, FINE)
 
     def slice(self, number: int, side: int = 160) -> Phantom:
         """Draw one slice: planes take turns, and each is cut at another depth.
@@ -137,7 +140,14 @@ class Head:
         rim = np.full_like(x, 0.16)
         for order, (phase, other) in enumerate(self.folds):
             rim += 0.03 * np.sin((7 + 3 * order) * angle + phase) * np.cos(9 * depth + other)
-        return GREY + (WHITE - GREY) * _edge(depth - rim, 0.02)
+        return GREY + (WHITE - GREY) * _edge(depth - rim, 0.02) + self._fine(x, y)
+
+    def _fine(self, x: Field, y: Field) -> Field:
+        """Return what no two heads share: waves of a few pixels across the brain."""
+        waves = np.zeros_like(x)
+        for (direction, phase), rate in zip(*self.texture, strict=True):
+            waves += np.sin(rate * (x * math.cos(direction) + y * math.sin(direction)) + phase)
+        return np.asarray(0.08 / math.sqrt(FINE) * waves)
 
     def _structures(
         self, x: Field, y: Field, plane: Plane, depth: float

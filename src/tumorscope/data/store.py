@@ -1,8 +1,9 @@
 """Decoded pixels once, as a memory-mapped uint8 array in the user's cache folder.
 
-A store is keyed by the place, size and time stamp of every file, the image size and the version of
-the preprocessing; it is written under a temporary name and moved into place when complete, so that
-whatever lies under its final name can be trusted and runs that share it do not disturb each other.
+A store is keyed by the place, size, inode and time stamps of every file, the image size and the
+version of the preprocessing; it is written under a temporary name and moved into place when
+complete, so that whatever lies under its final name can be trusted and runs that share it do not
+disturb each other.
 """
 
 import hashlib
@@ -98,13 +99,14 @@ class Store:
         """Return a copy of some rows' pixels, uint8, shape (n, size, size)."""
         return self._pixels[self._places[np.asarray(rows, dtype=np.intp)]]
 
+    def at_128(self, rows: Sequence[int] | NDArray[np.intp]) -> NDArray[np.uint8]:
+        """Return a copy of some rows at 128 px, whatever `size` is; uint8, shape (n, 128, 128)."""
+        return self._middles[self._places[np.asarray(rows, dtype=np.intp)]]
+
     @cached_property
     def thumbnails(self) -> NDArray[np.uint8]:
         """Every image at 64 px, for telling copies; uint8, shape (rows, 64, 64)."""
-        small = [
-            resize_squares(self._middles[self._places[rows]], THUMBNAIL)
-            for rows in batches(len(self), CHUNK)
-        ]
+        small = [resize_squares(self.at_128(rows), THUMBNAIL) for rows in batches(len(self), CHUNK)]
         return np.concatenate([np.empty((0, THUMBNAIL, THUMBNAIL), np.uint8), *small])
 
     @property
@@ -215,9 +217,10 @@ def _key(manifest: Manifest, size: int) -> str:
     for row in manifest.rows:
         try:
             status = (manifest.root / row.image).stat()
-            stamp = (status.st_size, status.st_mtime_ns)
+            # The time of change and the inode tell a file that was replaced and given the old time.
+            stamp = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
         except OSError:
-            stamp = (-1, -1)
+            stamp = (-1, -1, -1, -1)
         key.update(repr((row.image, *stamp)).encode())
     return key.hexdigest()[:32]
 

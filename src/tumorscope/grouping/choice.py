@@ -6,7 +6,7 @@ from pathlib import Path
 from tumorscope.errors import UsageError
 from tumorscope.grouping.partition import Mode, fold_partition, make_partition
 from tumorscope.grouping.partition_file import read_partition_file
-from tumorscope.grouping.survey import GroupingRules, Survey, held_out
+from tumorscope.grouping.survey import Survey, held_out
 from tumorscope.records import Partition
 from tumorscope.schema.recipe import Recipe
 
@@ -61,9 +61,9 @@ def choose_partition(survey: Survey, recipe: Recipe, choice: PartChoice) -> Part
         file = read_partition_file(choice.partition, store)
         if choice.test_fold is None:
             return file.partition()
-        groups, folds = survey.groups(GroupingRules()), list(file.folds or [None] * len(store))
+        groups, folds = survey.groups(), list(file.folds or [None] * len(store))
     else:
-        groups, folds = survey.groups(GroupingRules()), [row.fold for row in survey.rows]
+        groups, folds = survey.groups(), [row.fold for row in survey.rows]
     if choice.test_fold is not None:
         return fold_partition(
             survey.rows,

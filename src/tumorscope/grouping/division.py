@@ -1,7 +1,7 @@
 """A data set divided anew, as `tumorscope split` writes it down."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tumorscope.grouping.cautions import cautions
 from tumorscope.grouping.partition import (
@@ -11,8 +11,9 @@ from tumorscope.grouping.partition import (
     make_folds,
     make_partition,
 )
-from tumorscope.grouping.survey import GroupingRules, Survey
+from tumorscope.grouping.survey import Survey
 from tumorscope.records import PARTS, Part
+from tumorscope.schema.grouping import ALL, GroupingRules
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class DrawSettings:
     test_share: float = HELD_OUT_SHARE
     keep_test: bool = False
     seed: int = 0
-    rules: GroupingRules = field(default_factory=GroupingRules)
+    rules: GroupingRules = ALL
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def divide(survey: Survey, settings: DrawSettings) -> Division:
 
 
 def _draw_parts(survey: Survey, settings: DrawSettings) -> Division:
-    groups, labels = survey.groups(settings.rules), [row.label for row in survey.rows]
+    groups, labels = survey.groups(), [row.label for row in survey.rows]
     partition = make_partition(
         survey.rows,
         groups,
@@ -90,7 +91,7 @@ def _draw_parts(survey: Survey, settings: DrawSettings) -> Division:
 
 def _draw_folds(survey: Survey, settings: DrawSettings) -> Division:
     assert settings.folds is not None
-    groups, labels = survey.groups(settings.rules), [row.label for row in survey.rows]
+    groups, labels = survey.groups(), [row.label for row in survey.rows]
     folds = make_folds(survey.rows, groups, folds=settings.folds, seed=settings.seed)
     return Division(
         members=folds,

@@ -16,7 +16,8 @@ class Leaks:
 
     Attributes:
         tested: which rows are test images; with folds, all of them.
-        byte_identical, pixel_identical, near_identical: a copy of them is on the other side.
+        byte_identical, pixel_identical, near_identical: a copy of them is on the other side; the
+            last also a copy of a copy.
         same_patient: another slice of their patient is on the other side, as far as known.
     """
 
@@ -52,27 +53,8 @@ def leaks_between(survey: Survey, side: NDArray[np.intp], tested: Mask) -> Leaks
     patients = np.unique([p or f"?{n}" for n, p in enumerate(survey.patients)], return_inverse=True)
     same_bytes = _crosses(survey.same_bytes, side) & tested
     same_pixels = (_crosses(survey.same_pixels, side) & tested) | same_bytes
-    near = np.zeros(len(side), np.bool_)
-    links = _near_with_copies(survey)
-    for first, second in links:
-        if side[first] != side[second]:
-            near[[first, second]] = True
-    near = (near & tested) | same_pixels
+    near = (_crosses(survey.same_image, side) & tested) | same_pixels
     return Leaks(tested, same_bytes, same_pixels, near, _crosses(patients[1], side) & tested)
-
-
-def _near_with_copies(survey: Survey) -> list[tuple[int, int]]:
-    """Pairs of near copies, where each stands for all images with its pixels."""
-    members: dict[int, list[int]] = {}
-    for number, key in enumerate(survey.same_pixels.tolist()):
-        members.setdefault(key, []).append(number)
-    key = survey.same_pixels
-    return [
-        (a, b)
-        for pair in survey.near
-        for a in members[int(key[pair.first])]
-        for b in members[int(key[pair.second])]
-    ]
 
 
 def _sides(survey: Survey) -> tuple[NDArray[np.intp], Mask] | None:

@@ -34,6 +34,7 @@ NEIGHBOURS = 4
 MARGINS = (0.02, 0.04, 0.06, 0.08, 0.10, 0.12)  # crops that are looked for, as shares of the side
 FINE = (-0.01, -0.005, 0.005, 0.01)
 CHUNK = 2048
+BLANK = 10.0  # length of a fingerprint below which it is rounding and nothing else
 EXACT_BELOW = 20_000  # up to here the search compares all with all
 
 CANDIDATE_TYPE = np.dtype(
@@ -54,6 +55,8 @@ class NearCopy:
         similarity: correlation of the fingerprints once turned and cropped alike, in [-1, 1].
         turn: the number of the mirroring or quarter turn that makes them alike; 0 for none.
         margin: the share of the side that one has lost on each edge.
+        warp: for augmented copies, the affine map that lays the first on the second, row by row
+            (see `tumorscope.grouping.alignment`); their `similarity` is that of slopes. Else empty.
     """
 
     first: int
@@ -61,6 +64,7 @@ class NearCopy:
     similarity: float
     turn: int = 0
     margin: float = 0.0
+    warp: tuple[float, ...] = ()
 
 
 @lru_cache(maxsize=1)
@@ -106,6 +110,7 @@ def fingerprints(thumbnails: Thumbnails, margin: float = 0.0) -> Prints:
         levels = thumbnails[start : start + CHUNK].astype(np.float32)
         waves = matrix @ levels @ matrix.T
         result[start : start + CHUNK] = waves[:, chosen[:, 0], chosen[:, 1]] * weights
+    result[np.linalg.norm(result, axis=1) < BLANK] = 0
     return _unit(result)
 
 
@@ -146,7 +151,7 @@ def near_pairs(thumbnails: Thumbnails) -> list[NearCopy]:
         thumbnails: uint8, shape (n, 64, 64).
     """
     prints = fingerprints(thumbnails)
-    index = _index(prints)
+    index = search_index(_unit(prints[:, :SEARCHED].copy()))
     searches = [(turn, 0.0) for turn in range(8)] + [(0, margin) for margin in MARGINS]
     candidates = [_search(index, thumbnails, prints, turn, margin) for turn, margin in searches]
     best = _best_of_each(np.concatenate(candidates))
@@ -172,14 +177,15 @@ def _best_of_each(candidates: Candidates) -> Candidates:
     return candidates[chosen]
 
 
-def _index(prints: Prints) -> Any:
-    """Return a search structure over the first numbers of the fingerprints."""
-    vectors = np.ascontiguousarray(_unit(prints[:, :SEARCHED].copy()))
-    flat: Any = faiss.IndexFlatIP(SEARCHED)
+def search_index(vectors: Prints) -> Any:
+    """Return a FAISS index over vectors of length 1, by their products."""
+    vectors = np.ascontiguousarray(vectors)
+    width = vectors.shape[1]
+    flat: Any = faiss.IndexFlatIP(width)
     index = flat
     if len(vectors) >= EXACT_BELOW:
         cells = int(4 * np.sqrt(len(vectors)))
-        index = faiss.IndexIVFFlat(flat, SEARCHED, cells, faiss.METRIC_INNER_PRODUCT)
+        index = faiss.IndexIVFFlat(flat, width, cells, faiss.METRIC_INNER_PRODUCT)
         index.cp.niter = 8
         index.train(vectors[:: max(1, len(vectors) // (40 * cells))])
         index.nprobe = 4

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import PurePosixPath
@@ -11,30 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.data.store import Store
-from tumorscope.grouping.likeness import NearCopy, Prints, components, fingerprints, near_pairs
+from tumorscope.errors import DataError
+from tumorscope.grouping.copies import find_copies
+from tumorscope.grouping.likeness import NearCopy, Prints, components, fingerprints
 from tumorscope.grouping.lineage import Match, Table, load_tables, match_slices
 from tumorscope.records import Row
+from tumorscope.schema.grouping import ALL, GroupingRules
 from tumorscope.schema.labels import same_class
 
 SERIES_LIKENESS = 0.8  # of neighbours in a series of file names that are taken for one patient
 NUMBERED = re.compile(r"^(.*?)(\d+)(\D*)$")
-
-
-@dataclass(frozen=True)
-class GroupingRules:
-    """What holds images together when parts are drawn; each rule can be switched off.
-
-    Attributes:
-        patients: the patient that the manifest gives.
-        lineage: the patient that a known public set gives.
-        copies: exact and near copies.
-        series: neighbours in a series of file names whose images agree, where no patient is known.
-    """
-
-    patients: bool = True
-    lineage: bool = True
-    copies: bool = True
-    series: bool = True
 
 
 class Survey:
@@ -44,14 +29,31 @@ class Survey:
         store: its images.
         rows: one row per image.
         labels: class numbers, int, shape (rows,).
+        rules: what holds images together.
+
+    Raises:
+        DataError: the rules keep an image apart that is not there.
     """
 
-    def __init__(self, store: Store, tables: Sequence[Table] | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        tables: Sequence[Table] | None = None,
+        rules: GroupingRules = ALL,
+    ) -> None:
         self.store = store
+        self.rules = rules
         self.rows: tuple[Row, ...] = store.manifest.rows
         self.classes = store.manifest.classes
         self.labels = store.manifest.class_numbers()
         self._tables = tables
+        here = {row.image for row in self.rows}
+        unknown = [image for pair in rules.apart for image in pair if image not in here]
+        if unknown:
+            raise DataError(
+                f"'{unknown[0]}' is to be kept apart and is no image of {store.manifest.root}: "
+                "give paths as they stand in an audit's copies.csv."
+            )
 
     @cached_property
     def prints(self) -> Prints:
@@ -70,12 +72,13 @@ class Survey:
 
     @cached_property
     def near(self) -> list[NearCopy]:
-        """Pairs of near copies among images whose pixels differ."""
+        """Pairs of near and augmented copies among images whose pixels differ."""
         first = np.sort(np.unique(self.same_pixels, return_index=True)[1])
-        pairs = near_pairs(self.store.thumbnails[first])
+        apart = {frozenset(pair) for pair in self.rules.apart}
         return [
-            NearCopy(int(first[p.first]), int(first[p.second]), p.similarity, p.turn, p.margin)
-            for p in pairs
+            copy
+            for copy in find_copies(self.store, first)
+            if frozenset((self.rows[copy.first].image, self.rows[copy.second].image)) not in apart
         ]
 
     @cached_property
@@ -111,12 +114,13 @@ class Survey:
         match = self.matches.get(number)
         return f"{match.set_name}:{match.patient}" if match else None
 
-    def groups(self, rules: GroupingRules) -> NDArray[np.intp]:
+    def groups(self) -> NDArray[np.intp]:
         """Return the group of each row: the closure of what the rules hold together.
 
         Returns:
             int, shape (rows,).
         """
+        rules = self.rules
         links: list[tuple[int, int]] = []
         if rules.patients:
             links += _chain([row.patient_id for row in self.rows])

@@ -11,11 +11,12 @@ from PIL import Image
 
 from tumorscope._version import __version__
 from tumorscope.checks import Finding, run_checks
+from tumorscope.checks.copies import COPY_COLUMNS, copy_rows
 from tumorscope.checks.summary import summarize_audit
 from tumorscope.data.layouts import read_manifest
 from tumorscope.data.store import MIDDLE, THUMBNAIL, Store, cache_folder, open_store
 from tumorscope.grouping.lineage.table import load_tables
-from tumorscope.grouping.survey import GroupingRules, Survey
+from tumorscope.grouping.survey import Survey
 from tumorscope.records import PARTS
 from tumorscope.report.figures import class_distribution, grid, grouped_bars
 from tumorscope.report.files import common_facts, files_figures
@@ -24,17 +25,20 @@ from tumorscope.report.style import render_figure
 from tumorscope.report.tiles import sample_tiles
 from tumorscope.schema.audit import FORMAT, Audit
 from tumorscope.schema.layout import UNSAID, LayoutOptions
-from tumorscope.support.files import CACHE, explained, write_bytes, write_text
+from tumorscope.support.files import CACHE, explained, write_bytes, write_csv, write_text
 from tumorscope.support.progress import Progress
 
-PAGE, NUMBERS = "audit.html", "audit.json"
+PAGE, NUMBERS, COPIES = "audit.html", "audit.json", "copies.csv"
 MOST_ROWS, MOST_IMAGES, COLUMNS = 100, 48, 12
+MOST_PAIRS, PAIR_COLUMNS = 12, 3
 
 
 def write_audit(
     data: Path, folder: Path, progress: Progress, layout: LayoutOptions = UNSAID
 ) -> Audit:
-    """Run every check on a data set and write `audit.json` and `audit.html` into a folder.
+    """Run every check on a data set and write its files into a folder.
+
+    `audit.html`, `audit.json`, and the pairs of copies in `copies.csv`.
 
     The same data is not checked twice: an audit is kept in the cache.
 
@@ -49,7 +53,7 @@ def write_audit(
         _check_all(store, kept, progress)
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    for name in (PAGE, NUMBERS):
+    for name in (PAGE, NUMBERS, COPIES):
         write_bytes(folder / name, (kept / name).read_bytes())
     return Audit.model_validate_json((kept / NUMBERS).read_bytes())
 
@@ -71,8 +75,9 @@ def _check_all(store: Store, folder: Path, progress: Progress) -> None:
     """Run every check; the page, which says that the audit is whole, comes last."""
     survey = Survey(store)
     findings = run_checks(survey, progress)
-    groups = len(set(survey.groups(GroupingRules()).tolist()))
+    groups = len(set(survey.groups().tolist()))
     audit = summarize_audit(survey, findings, groups)
+    write_csv(folder / COPIES, COPY_COLUMNS, copy_rows(survey))
     write_text(folder / NUMBERS, audit.model_dump_json(indent=2) + "\n")
     write_audit_page(folder / PAGE, store, audit, findings)
 
@@ -90,9 +95,10 @@ def write_audit_page(path: Path, store: Store, audit: Audit, findings: Sequence[
         "pictures": {name: data_uri(content) for name, content in look.items()},
         "common": common_facts(store),
         "findings": ordered,
-        "sheets": {f.code: contact_sheet(store, f.images) for f in findings if f.images},
+        "sheets": {f.code: _sheet(store, f) for f in findings if f.images},
         "most": MOST_ROWS,
         "most_images": MOST_IMAGES,
+        "most_pairs": MOST_PAIRS,
     }
     write_text(path, render_page("audit", values))
 
@@ -117,6 +123,30 @@ def _look(store: Store) -> dict[str, Figure]:
         **files_figures(store),
         "samples": grid(samples),
     }
+
+
+def _sheet(store: Store, finding: Finding) -> str:
+    draw = pair_sheet if finding.pairs else contact_sheet
+    return draw(store, finding.images)
+
+
+def pair_sheet(store: Store, rows: Sequence[int]) -> str:
+    """Return the first pairs as one picture, the two of a pair beside each other, a data URI.
+
+    Args:
+        store: the images.
+        rows: two row numbers a pair.
+    """
+    pairs = [rows[at : at + 2] for at in range(0, min(len(rows), 2 * MOST_PAIRS), 2)]
+    lines, gap = -(-len(pairs) // PAIR_COLUMNS), 8
+    high, wide = MIDDLE + gap, 2 * MIDDLE + gap
+    sheet = np.full((lines * high, min(len(pairs), PAIR_COLUMNS) * wide), 255, np.uint8)
+    for number, pair in enumerate(pairs):
+        top, left = number // PAIR_COLUMNS * high, number % PAIR_COLUMNS * wide
+        sheet[top : top + MIDDLE, left : left + 2 * MIDDLE] = np.hstack(list(store.at_128(pair)))
+    buffer = BytesIO()
+    Image.fromarray(sheet).save(buffer, "PNG")
+    return data_uri(buffer.getvalue())
 
 
 def contact_sheet(store: Store, rows: Sequence[int]) -> str:

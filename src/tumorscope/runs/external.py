@@ -16,7 +16,7 @@ from tumorscope.evaluation import EvaluationOptions, evaluate_store
 from tumorscope.evaluation.mapping import ClassMap, MappedModel, map_classes
 from tumorscope.grouping.origins import Origins, image_origins
 from tumorscope.grouping.partition import group_names
-from tumorscope.grouping.survey import GroupingRules, Survey
+from tumorscope.grouping.survey import Survey
 from tumorscope.inference.predict import Predictor
 from tumorscope.records import Part, Partition
 from tumorscope.runs.evaluation import run_record, write_evaluation
@@ -148,7 +148,7 @@ def _new_images(
     Raises:
         DataError: none of them is new.
     """
-    groups = group_names(survey.groups(GroupingRules()))
+    groups = group_names(survey.groups())
     seen: tuple[Part, ...] = ("train", "validation")
     parts: list[Part] = [part if part in seen else "out" for part in trained.parts]
     parts += ["test"] * (len(survey.rows) - len(parts))

@@ -21,6 +21,7 @@ from tumorscope.data.store import Store
 from tumorscope.errors import DataError, UsageError
 from tumorscope.records import Part, Partition, Row
 from tumorscope.runs.options import TrainOptions
+from tumorscope.schema.grouping import GroupingRules
 from tumorscope.schema.labels import canonical
 from tumorscope.schema.layout import LayoutOptions
 from tumorscope.schema.recipe import Recipe, dump_recipe, load_recipe
@@ -255,6 +256,7 @@ def environment(store: Store, device: str, options: TrainOptions, seed: int) -> 
             "path": str(options.data_path.resolve()),
             "layout": store.manifest.layout,
             "layout_options": options.layout.as_json(),
+            "grouping": options.grouping.as_json(),
             "labels": store.manifest.note or "as found",
             "digest": store.digest,
         },
@@ -284,6 +286,11 @@ def read_environment(folder: Path) -> dict[str, Any]:
 def layout_options(folder: Path) -> LayoutOptions:
     """Return what was said of the layout of a run's data when it began."""
     return LayoutOptions.from_json(read_environment(folder)["data"].get("layout_options", {}))
+
+
+def grouping_rules(folder: Path) -> GroupingRules:
+    """Return what held the images of a run's data together when it began."""
+    return GroupingRules.from_json(read_environment(folder)["data"].get("grouping", {}))
 
 
 def _not_a_run(folder: Path) -> str:

@@ -13,7 +13,7 @@ from tumorscope.grouping.cautions import cautions
 from tumorscope.grouping.origins import image_origins
 from tumorscope.grouping.partition import fold_partition, make_folds
 from tumorscope.grouping.partition_file import read_partition_file
-from tumorscope.grouping.survey import GroupingRules, Survey
+from tumorscope.grouping.survey import Survey
 from tumorscope.inference.predict import Predictor
 from tumorscope.records import Part, Partition
 from tumorscope.report.page import FoldsRecord, write_folds_report
@@ -43,7 +43,7 @@ def choose_folds(
         DataError: the file has other folds, or a class too few groups.
     """
     if options.partition is None:
-        groups = survey.groups(GroupingRules())
+        groups = survey.groups()
         fold_of: Sequence[int] = make_folds(survey.rows, groups, folds=folds, seed=recipe.seed)
     else:
         file = read_partition_file(Path(options.partition), survey.store)
@@ -62,7 +62,7 @@ def fold_parts(survey: Survey, recipe: Recipe, fold_of: Sequence[int], fold: int
     """Return the parts with one fold as the test part."""
     return fold_partition(
         survey.rows,
-        survey.groups(GroupingRules()),
+        survey.groups(),
         fold_of,
         test_fold=fold,
         seed=recipe.seed,

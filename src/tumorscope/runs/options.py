@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from tumorscope.schema.grouping import ALL, GroupingRules
 from tumorscope.schema.layout import UNSAID, LayoutOptions
 from tumorscope.support.progress import Progress, default_progress
 
@@ -54,6 +55,7 @@ class TrainOptions:
     figures: Sequence[str] = ()
     strict: bool = False
     layout: LayoutOptions = UNSAID
+    grouping: GroupingRules = ALL
     overwrite: bool = False
     resume: bool = False
     progress: Progress | None = None

@@ -75,7 +75,7 @@ def survey_data(options: TrainOptions, recipe: Recipe) -> Survey:
         strict=options.strict,
         layout=options.layout,
     )
-    return Survey(store)
+    return Survey(store, rules=options.grouping)
 
 
 def with_parts(options: TrainOptions, survey: Survey, partition: Partition) -> Preparation:

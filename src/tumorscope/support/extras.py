@@ -14,6 +14,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     ),
     "excel": ("openpyxl",),
     "kaggle": ("kagglehub",),
+    "mat": ("h5py", "scipy"),
     "mlflow": ("mlflow", "sqlalchemy", "alembic"),
     "openvino": ("openvino",),
     "quantize": ("nncf",),

@@ -7,6 +7,7 @@ which they are tried, and messages and documentation are made from it.
 from pathlib import Path
 
 from tumorscope.data.layouts.archive import is_archive, unpacked
+from tumorscope.data.layouts.arrays import MatFiles, NpzFile
 from tumorscope.data.layouts.coco import Coco
 from tumorscope.data.layouts.detection import Detection, Layout
 from tumorscope.data.layouts.file_names import FileNames
@@ -28,6 +29,8 @@ LAYOUTS: tuple[Layout, ...] = (
     Coco(),
     PascalVoc(),
     FileNames(),
+    MatFiles(),
+    NpzFile(),
 )
 SCANS = (".dcm", ".dicom", ".ima", ".nii", ".nii.gz")
 
@@ -45,6 +48,8 @@ def read_manifest(data: str | Path, options: LayoutOptions = UNSAID) -> Manifest
     """
     path = Path(data)
     refuse_missing(path)
+    if path.suffix.lower() == ".npz" and path.is_file():
+        return NpzFile().read(Tree(path.parent, (path.name,)), options)
     if path.is_file() and not is_archive(path):
         return read_table(path, options)
     tree = walk(unpacked(path) if path.is_file() else path)
