@@ -37,7 +37,7 @@ def measure() -> list[Comparison]:
             for _ in pool.map(decode, files):
                 pass
 
-    first = compare(f"cold audit of {len(files)} images", "≤ 4", cold, peer)
+    first = compare(f"cold audit of {len(files)} images", "≤ 6", cold, peer)
     second = compare("warm audit (against a cold one)", "≤ 0.25", audit, cold)
     shutil.rmtree(top, ignore_errors=True)
     return [first, second]

@@ -284,3 +284,11 @@ def test_random_labels(printed: Callable[[Report, Rows], list[str]]) -> None:
         means = [np.mean([float(each[key]) for each in own]) for key in ("look_up", "majority")]
         controls = [f"{percent(float(mean))} %" for mean in means]
         holds(RESULTS, row(named, f"{area} ({low} to {high})", accuracy, *controls, learnt))
+
+
+def test_the_table_of_planted_copies_is_that_of_its_file() -> None:
+    """Each cell of the table on the audit's page stands in the CSV."""
+    page = (DOCS / "using" / "audit.md").read_text(encoding="utf-8")
+    for row in read_csv(DOCS / "results" / "copies.csv"):
+        (line,) = [text for text in page.splitlines() if text.startswith(f"| {row['change']} |")]
+        assert f"{float(row['recall']):.1%}".replace("%", " %") + f" of {row['copies']}" in line

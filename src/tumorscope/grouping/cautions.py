@@ -25,6 +25,12 @@ def cautions(survey: Survey, folds: Sequence[int | None] = ()) -> list[str]:
             f"{unknown} of {len(rows)} images have no patient: only copies, series and known "
             "public sets show which belong together."
         )
+    if rows and unknown == len(rows):
+        sentences.append(
+            f"None of the {len(rows)} images has a known patient: groups rest on copies and file "
+            "names alone, slices of one patient may lie in several parts, and scores may be too "
+            "high and their intervals too narrow."
+        )
     classes: dict[str, set[str]] = defaultdict(set)
     for row, patient in zip(rows, survey.patients, strict=True):
         if patient is not None:
