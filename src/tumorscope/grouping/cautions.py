@@ -14,22 +14,17 @@ def cautions(survey: Survey, folds: Sequence[int | None] = ()) -> list[str]:
         folds: the fold of each row, where there are folds.
 
     Returns:
-        A sentence for each: patients that are known for some images only, patients with images of
+        A sentence for each: images whose patient is not known, patients with images of
         two classes, folds without a class.
     """
     sentences = []
     rows = survey.rows
-    unknown = sum(row.patient_id is None for row in rows)
-    if 0 < unknown < len(rows):
+    unknown = survey.patients.count(None)
+    if unknown:
         sentences.append(
-            f"{unknown} of {len(rows)} images have no patient: only copies, series and known "
-            "public sets show which belong together."
-        )
-    if rows and unknown == len(rows):
-        sentences.append(
-            f"None of the {len(rows)} images has a known patient: groups rest on copies and file "
-            "names alone, slices of one patient may lie in several parts, and scores may be too "
-            "high and their intervals too narrow."
+            f"{unknown} of {len(rows)} images have no patient, neither given nor recovered: only "
+            "copies and file names hold them together, slices of one patient may lie in several "
+            "parts, and scores may be too high and their intervals too narrow."
         )
     classes: dict[str, set[str]] = defaultdict(set)
     for row, patient in zip(rows, survey.patients, strict=True):
