@@ -1,6 +1,5 @@
 """Augmented copies: planted ones are found, other heads are not, and users may disagree."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +48,7 @@ def recall(images: list[NDArray[np.float32]], kinds: list[str]) -> float:
 
 
 def test_planted_changes_are_found(yesno: list[NDArray[np.float32]]) -> None:
-    """Of copies changed in one way, all kinds together, 99 % are found; of three ways, 95 %."""
+    """Changed in one way, all kinds together, 98 % of copies are found; in three ways, 95 %."""
     alone = [[*CHANGES][n % len(CHANGES)] for n in range(len(yesno))]
     assert recall(yesno, alone) >= 0.98  # 84 copies: one may be missed
     assert recall(yesno, [THREE] * len(yesno)) >= 0.95
@@ -57,7 +56,7 @@ def test_planted_changes_are_found(yesno: list[NDArray[np.float32]]) -> None:
 
 def test_slices_of_different_patients_are_no_copies(cheng: Store) -> None:
     """Among 3,064 slices of 233 patients no pair across patients is called a copy."""
-    pairs = find_copies(cheng, np.arange(len(cheng)))
+    pairs = search_copies(cheng.thumbnails, cheng.at_128)  # anew, whatever the cache holds
     rows = cheng.manifest.rows
     assert all(rows[p.first].patient_id == rows[p.second].patient_id for p in pairs)
 
@@ -137,7 +136,6 @@ def test_copies_are_searched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert find_copies(store, rows) == first
     kept.write_bytes(kept.read_bytes()[:100])
     assert find_copies(store, rows) == first
-    shutil.rmtree(kept.parent)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])

@@ -135,7 +135,10 @@ def agreement(
         weight[edge] = 0
     own, other = slopes(found.reshape(target.shape)), slopes(target)
 
-    def total(first: tuple[Floats, Floats], second: tuple[Floats, Floats], share: Any) -> Floats:
+    def total(
+        first: tuple[Floats, Floats], second: tuple[Floats, Floats], share: Floats | float
+    ) -> Floats:
+        """Return the products of slopes, summed over each image."""
         products = first[0] * second[0] + first[1] * second[1]
         return np.asarray((share * products).sum(axis=(1, 2)), np.float32)
 
