@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 import pytest
 import typer.main
 
@@ -81,9 +82,10 @@ def nothing_trains(tiny_run: tumorscope.Run, monkeypatch: pytest.MonkeyPatch) ->
         clean=results.clean,
         folds={1: results.all.accuracy},
     )
+    seeds = summarize_seeds((0, 1), [results] * 2, np.zeros((2, results.all.n), np.intp))
     answers = {
         "train": tiny_run,
-        "train_seeds": Series(folder, (tiny_run,) * 2, summarize_seeds((0, 1), [results] * 2)),
+        "train_seeds": Series(folder, (tiny_run,) * 2, seeds),
         "train_folds": Folds(folder, (tiny_run,), summary),
     }
     assert set(answers) == set(TRAINING)

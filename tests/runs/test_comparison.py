@@ -1,10 +1,12 @@
 """Several trainings: side by side, over seeds, followed elsewhere."""
 
 import json
+import re
 import shutil
 import sqlite3
 from pathlib import Path
 
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -45,6 +47,21 @@ def test_seeds_share_their_parts_and_differ_otherwise(series: tumorscope.Series)
     values = [run.results.all.accuracy.value for run in series.runs]
     assert kept["scores"]["accuracy"]["values"] == values
     assert kept["seeds"] == [4, 5]
+    said = [
+        [row["predicted"] for row in read_csv(run.folder / "predictions.csv")]
+        for run in series.runs
+    ]
+    assert kept["alike"] == pytest.approx(np.mean([a == b for a, b in zip(*said, strict=True)]))
+
+
+def test_seeds_have_a_page(series: tumorscope.Series) -> None:
+    """It leads with what they come to together, and a link to each seed's report works."""
+    page = (series.folder / "report.html").read_text(encoding="utf-8")
+    assert page.index(series.summary.summary) < page.index("<h2>")
+    links = re.findall(r'href="([^"#]+)"', page)
+    assert links == ["seed-4/report.html", "seed-5/report.html"]
+    assert all((series.folder / link).is_file() for link in links)
+    assert (series.folder / "figures" / "seeds.png").is_file()
 
 
 def test_finished_seeds_are_not_trained_again(series: tumorscope.Series, phantoms: Path) -> None:

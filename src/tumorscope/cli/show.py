@@ -137,6 +137,8 @@ def show_series(series: "Series") -> None:
     from tumorscope.schema.scores import Score  # noqa: PLC0415
 
     summary = series.summary
+    show()
+    show_text(summary.summary)
     show(f"\nOn {summary.images} test images, {len(summary.seeds)} seeds")
     rows = [
         (
@@ -156,7 +158,8 @@ def show_series(series: "Series") -> None:
         show_text(
             "Intervals cover the randomness of training only, not the choice of patients tested."
         )
-    show(f"\nRuns:  {series.folder}")
+    show(f"\nReport:  {series.folder / 'report.html'}")
+    show(f"Runs:    {series.folder}")
 
 
 def show_model(model: "ModelSummary") -> None:

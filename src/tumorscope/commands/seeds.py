@@ -10,7 +10,6 @@ from tumorscope.runs.options import TrainOptions
 from tumorscope.schema.grouping import GroupingRules
 from tumorscope.schema.layout import LayoutOptions
 from tumorscope.support.extras import require_extra
-from tumorscope.support.files import write_text
 from tumorscope.support.interruption import resumable
 from tumorscope.support.progress import Progress
 
@@ -25,7 +24,7 @@ class Series:
     """Runs of one recipe that differ in nothing but the seed.
 
     Attributes:
-        folder: where each has its folder, and `seeds.json`.
+        folder: where each has its folder, with `report.html` and `seeds.json`.
         runs: one per seed.
         summary: means and spreads, as in `seeds.json`.
     """
@@ -75,7 +74,6 @@ def train_seeds(  # noqa: D417 (the other arguments are explained by train)
     require_extra("train", "tumorscope train")
     if seeds < 2:
         raise UsageError(f"--seeds {seeds} shows no spread: ask for two or more.")
-    from tumorscope.evaluation.seeds import summarize_seeds
     from tumorscope.runs.execution import execute
     from tumorscope.runs.folder import is_run
     from tumorscope.runs.preparation import (
@@ -83,6 +81,7 @@ def train_seeds(  # noqa: D417 (the other arguments are explained by train)
         resolve_recipe,
         series_folders,
     )
+    from tumorscope.runs.seeds import combine_seeds
 
     first = resolve_recipe(options)
     numbers = range(first.seed, first.seed + seeds)
@@ -98,6 +97,5 @@ def train_seeds(  # noqa: D417 (the other arguments are explained by train)
             f"{folder} --resume continues from there."
         ):
             runs.append(execute(preparation, seeded, run_folder, resume=resumed))
-    summary = summarize_seeds(numbers, [run.results for run in runs])
-    write_text(folder / "seeds.json", summary.model_dump_json(indent=2) + "\n")
+    summary = combine_seeds(folder, numbers, runs, options.figures)
     return Series(folder, tuple(runs), summary)

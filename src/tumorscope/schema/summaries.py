@@ -32,16 +32,20 @@ class SeedSummary(Strict):
 
     Attributes:
         format: the version of this schema.
+        summary: the answer in one sentence.
         seeds: the seeds.
-        images: test images, the same for all.
-        scores: accuracy, balanced accuracy and macro F1 on the test part.
+        images: test images that count, the same for all: where enough are new to the models, these.
+        scores: accuracy, balanced accuracy and macro F1 on these images.
+        alike: the share of all test images to which all seeds give the same class, in [0, 1].
         majority: accuracy of always answering the most frequent class.
     """
 
     format: Literal[4] = FORMAT
+    summary: str
     seeds: tuple[int, ...]
     images: int
     scores: dict[str, SeedSpread]
+    alike: float
     majority: Score
 
 
