@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from PIL import Image
 
-from tumorscope.data.read import decode_image, read_image
+from tumorscope.data.read import decode_image, picture_levels, read_image
 from tumorscope.errors import UnreadableImage
 
 RAMP = np.arange(0, 240, dtype=np.uint8).reshape(12, 20)
@@ -55,6 +57,73 @@ def test_sixteen_bits_use_the_whole_range(kind: str) -> None:
     pixels = decode_image(encoded(Image.fromarray(levels), kind)).pixels
     assert pixels.dtype == np.float32
     np.testing.assert_allclose(pixels, levels / 4095 * 255, atol=1e-3)
+
+
+NUMBERS = ["u1", "u2", "i1", "i2", "u4", "i4", "u8", "f2", "f4", "f8"]
+BRIGHT = np.linspace(0, 1, 240).reshape(12, 20)  # as slices are: something in it is black
+
+
+def as_tiff(levels: NDArray[Any], **options: Any) -> bytes:
+    buffer = BytesIO()
+    tifffile.imwrite(buffer, levels, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("photometric", ["minisblack", "miniswhite"])
+@pytest.mark.parametrize("number", NUMBERS)
+def test_tiffs_of_every_number_format_are_read_alike(
+    number: str, photometric: str, order: Any
+) -> None:
+    """From black to white or from white to black, of either byte order."""
+    kind = np.dtype(number)
+    most = 1.0 if kind.kind == "f" else min(float(np.iinfo(kind).max), 2.0**53)
+    levels = (BRIGHT * most).astype(kind)
+    stored = levels if photometric == "minisblack" else levels.max() - levels
+    pixels = decode_image(as_tiff(stored, photometric=photometric, byteorder=order)).pixels
+    np.testing.assert_allclose(pixels, BRIGHT * 255, atol=2.1 if kind.itemsize == 1 else 0.2)
+
+
+@pytest.mark.parametrize("planes", ["contig", "separate"])
+@pytest.mark.parametrize("number", ["u1", "u2", "f4"])
+def test_coloured_tiffs_are_read_alike(number: str, planes: Any) -> None:
+    """Samples beside each other or plane by plane, weighted as everywhere."""
+    kind = np.dtype(number)
+    most = 1.0 if kind.kind == "f" else float(np.iinfo(kind).max)
+    colours = np.stack([BRIGHT, BRIGHT[::-1], BRIGHT[:, ::-1]], 0 if planes == "separate" else -1)
+    content = as_tiff((colours * most).astype(kind), photometric="rgb", planarconfig=planes)
+    wanted = 0.299 * BRIGHT + 0.587 * BRIGHT[::-1] + 0.114 * BRIGHT[:, ::-1]
+    wanted *= 255 if number != "f4" else 255 / wanted.max()  # only what is deep is stretched
+    np.testing.assert_allclose(decode_image(content).pixels, wanted, atol=2.1)
+
+
+def test_rare_tiffs_keep_their_orientation_and_are_refused_in_words() -> None:
+    """Turned as their tag says; compressed ones and pictures opened by Pillow are refused."""
+    turned = as_tiff(BRIGHT, photometric="minisblack", extratags=[(274, "H", 1, 6, True)])
+    np.testing.assert_allclose(decode_image(turned).pixels, np.rot90(BRIGHT, -1) * 255, atol=0.1)
+    with pytest.raises(UnreadableImage, match="64-bit samples, compressed"):
+        decode_image(as_tiff(BRIGHT, photometric="minisblack", compression="zlib"))
+    signed = Image.open(BytesIO(as_tiff((BRIGHT * 99).astype("i1"), photometric="minisblack")))
+    with pytest.raises(UnreadableImage, match="give the path"):
+        picture_levels(signed)
+
+
+def test_a_picture_drawn_in_its_opacity_alone_is_seen() -> None:
+    """Black ink of differing opacity; a black picture that hides nothing stays black."""
+    ink = np.zeros((12, 20, 4), np.uint8)
+    ink[..., 3] = RAMP
+    np.testing.assert_array_equal(decode_image(encoded(Image.fromarray(ink), "PNG")).pixels, RAMP)
+    ink[..., 3] = 255
+    assert decode_image(encoded(Image.fromarray(ink), "PNG")).pixels.max() == 0
+
+
+def test_inks_become_grey() -> None:
+    """CMYK, as Photoshop writes it: inverted in JPEG, not in TIFF."""
+    inks = Image.fromarray(RAMP).convert("RGB").convert("CMYK")
+    for kind, room in (("TIFF", 1), ("JPEG", 6)):
+        options = {"quality": 98} if kind == "JPEG" else {}
+        pixels = decode_image(encoded(inks, kind, **options)).pixels
+        assert np.abs(pixels.astype(int) - RAMP).max() <= room
 
 
 def test_exif_orientation_is_applied() -> None:

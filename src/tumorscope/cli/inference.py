@@ -92,7 +92,7 @@ def predict(
     if out is not None:
         scored = score_archive(
             bundle,
-            names,
+            names if "-" in inputs else list(names),  # whose number is known
             out,
             runtime=chosen,
             workers=workers,

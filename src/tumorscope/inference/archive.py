@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -79,7 +79,7 @@ def score_archive(
 
     Args:
         bundle: the model.
-        inputs: names of image files.
+        inputs: names of image files; a list, where the time left is to be told.
         out: a file that ends in `.jsonl` or `.csv`; its parts lie next to it until it is complete.
         runtime: what runs the model.
         workers: how many work at once; as many as there are cores unless given.
@@ -101,8 +101,9 @@ def score_archive(
     with explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
     paths, parts = [], cut(inputs, folder, digest)
+    total = len(inputs) if isinstance(inputs, Sized) else None
     go_on = f"Stopped: answers so far are kept in {folder}, and the same command does the rest."
-    with resumable(go_on), progress.task("answering", None) as task:
+    with resumable(go_on), progress.task("answering", total) as task:
         for part in (run or run_here)(str(bundle), parts, runtime, workers):
             paths.append(part.path)
             task.advance(len(part.inputs))

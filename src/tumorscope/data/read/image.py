@@ -1,5 +1,6 @@
 """JPEG, PNG, BMP, TIFF, WebP and GIF files to grey slices."""
 
+import logging
 import stat
 import struct
 import zlib
@@ -10,8 +11,18 @@ import numpy as np
 from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
 
 from tumorscope.data.read.budget import PixelBudget
+from tumorscope.data.read.tiff import (
+    SIGNATURES,
+    forgets_white_is_zero,
+    from_white,
+    misread,
+    open_rare_tiff,
+)
 from tumorscope.errors import UnreadableImage
 from tumorscope.records import Pixels, Slice
+
+for talker in ("PIL", "tifffile"):  # what matters is raised, and nothing goes to the terminal
+    logging.getLogger(talker).addHandler(logging.NullHandler())
 
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF")
 MAX_PIXELS = 40_000_000  # some 6,300 × 6,300; a larger "slice" is a decompression bomb
@@ -92,19 +103,30 @@ def decode_image(content: bytes) -> Slice:
         if content.lstrip()[: len(beginning)].lower() == beginning:
             raise UnreadableImage(what)
     try:
-        with Image.open(BytesIO(content), formats=FORMATS) as image:
-            _refuse_bomb(image)
-            with BUDGET.taking(image.width * image.height):
-                image.load()
-                kind = (image.format or "", image.mode, _tables(image), _colour(image))
-                ImageOps.exif_transpose(image, in_place=True)
-                return Slice(grey_levels(image), *kind)
+        return _decode(content)
     except UnreadableImage:
         raise
     except UnidentifiedImageError as error:
         raise UnreadableImage("not an image in a format that can be read") from error
     except DAMAGED as error:
         raise UnreadableImage(_reason(error)) from error
+
+
+def _decode(content: bytes) -> Slice:
+    try:
+        with Image.open(BytesIO(content), formats=FORMATS) as image:
+            _refuse_bomb(image)
+            if not misread(image):
+                with BUDGET.taking(image.width * image.height):
+                    image.load()
+                    kind = (image.format or "", image.mode, _tables(image), _colour(image))
+                    return Slice(picture_levels(image), *kind)
+    except UnidentifiedImageError:
+        if not content.startswith(SIGNATURES):
+            raise
+    with BUDGET.taking(MAX_PIXELS):  # its size is known to its reader alone
+        rare = open_rare_tiff(content, MAX_PIXELS)
+        return Slice(grey_levels(rare), "TIFF", rare.mode)
 
 
 def _refuse_bomb(image: Image.Image) -> None:
@@ -140,8 +162,17 @@ def _reason(error: BaseException) -> str:
 
 
 def picture_levels(image: Image.Image) -> Pixels:
-    """Return the grey levels of a Pillow image as those of its file are read."""
-    return grey_levels(ImageOps.exif_transpose(image))
+    """Return the grey levels of a Pillow image as those of its file are read.
+
+    Raises:
+        UnreadableImage: Pillow misreads its file, so that the pixels cannot be had from it.
+    """
+    if misread(image):
+        raise UnreadableImage("Pillow misreads TIFFs of this kind: give the path of the file")
+    upright = ImageOps.exif_transpose(image)
+    if forgets_white_is_zero(image):
+        upright = Image.fromarray(from_white(np.asarray(upright, np.float32)))
+    return grey_levels(upright)
 
 
 def grey_levels(image: Image.Image) -> Pixels:
@@ -152,6 +183,9 @@ def grey_levels(image: Image.Image) -> Pixels:
         image = image.convert("RGBA")
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa"):
         image = image.convert("RGBA")
+        opacity = image.getchannel("A")
+        if image.convert("RGB").getbbox() is None and len(set(opacity.getextrema())) > 1:
+            return np.asarray(opacity)  # black ink: the picture is drawn in its opacity alone
         black = Image.new("RGBA", image.size, (0, 0, 0, 255))
         image = Image.alpha_composite(black, image)
     return np.asarray(image.convert("L"))
