@@ -103,6 +103,14 @@ def test_rare_tiffs_keep_their_orientation_and_are_refused_in_words() -> None:
     np.testing.assert_allclose(decode_image(turned).pixels, np.rot90(BRIGHT, -1) * 255, atol=0.1)
     with pytest.raises(UnreadableImage, match="64-bit samples, compressed"):
         decode_image(as_tiff(BRIGHT, photometric="minisblack", compression="zlib"))
+    claims = bytearray(as_tiff(BRIGHT, photometric="minisblack"))
+    height = claims.index(struct.pack("<HHI", 257, 4, 1)) + 8
+    claims[height + 2] = 9  # 590,000 lines
+    with pytest.raises(UnreadableImage, match="truncated"):
+        decode_image(bytes(claims))
+    claims[height - 12 - 4] = 255  # its width as so many numbers
+    with pytest.raises(UnreadableImage, match="damaged"):
+        decode_image(bytes(claims))
     signed = Image.open(BytesIO(as_tiff((BRIGHT * 99).astype("i1"), photometric="minisblack")))
     with pytest.raises(UnreadableImage, match="give the path"):
         picture_levels(signed)

@@ -16,7 +16,6 @@ SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 BITS, PHOTOMETRIC, PLANAR, SAMPLES = 258, 262, 284, 339  # tags
 WHITE_IS_ZERO, SEPARATE, SIGNED = 0, 2, 2  # values of tags
 RGB_WEIGHTS = np.array([0.299, 0.587, 0.114])  # ITU-R 601-2, as Pillow's
-MOST_SAMPLES = 4
 
 
 def misread(image: Image.Image) -> bool:
@@ -61,13 +60,15 @@ def open_rare_tiff(content: bytes, most_pixels: int) -> Image.Image:
     with tifffile.TiffFile(BytesIO(content)) as file:
         page = file.pages.first
         form = f"a TIFF of {page.bitspersample}-bit samples"
+        if not all(isinstance(length, int) for length in page.shape):
+            raise UnreadableImage("damaged file (a size that is no number)")
         if page.compression != tifffile.COMPRESSION.NONE:
             raise UnreadableImage(f"{form}, compressed, which is read uncompressed alone")
-        if page.imagewidth * page.imagelength > most_pixels or page.samplesperpixel > MOST_SAMPLES:
-            raise UnreadableImage(f"{form}, too large for a slice")
-        if page.dtype is None or page.dtype.kind not in "iufb":
+        if page.dtype is None or page.dtype.kind not in "iuf":
             raise UnreadableImage(f"{form}, which are not numbers")
-        if math.prod(page.shape) * page.bitspersample > 8 * len(content):
+        if page.imagewidth * page.imagelength > most_pixels:
+            raise UnreadableImage(f"{form}, too large for a slice")
+        if math.prod(page.shape) * page.dtype.itemsize > len(content):
             raise UnreadableImage("truncated file")
         samples = page.asarray()
         if page.planarconfig == SEPARATE and samples.ndim > 2:
