@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from tumorscope.errors import UnreadableImage, UsageError
 from tumorscope.inference.archive import PART, score_archive
 from tumorscope.inference.inputs import list_inputs
 from tumorscope.inference.predict import Predictor
-from tumorscope.support.progress import Quiet
+from tumorscope.support.progress import Quiet, Task
 
 
 @pytest.fixture(scope="module")
@@ -290,6 +291,19 @@ def test_predict_refuses_in_a_sentence(
     assert "Traceback" not in run.stderr
 
 
+class Watched(Quiet):
+    """A progress that keeps the totals of what it follows."""
+
+    def __init__(self) -> None:
+        self.totals: list[int | None] = []
+
+    @contextmanager
+    def task(self, title: str, total: int | None, unit: str = "images") -> Iterator[Task]:
+        """Keep the total."""
+        self.totals.append(total)
+        yield self
+
+
 def test_an_archive_is_answered_in_order(
     tiny_run: tumorscope.Run, tmp_path: Path, images: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -298,7 +312,9 @@ def test_an_archive_is_answered_in_order(
     names = [*images[:20], "missing.png", *images[20:]]
     for suffix in ("jsonl", "csv"):
         out = tmp_path / f"answers.{suffix}"
-        scored = score_archive(tiny_run.folder, names, out, progress=Quiet())
+        watched = Watched()
+        scored = score_archive(tiny_run.folder, names, out, progress=watched)
+        assert watched.totals == [len(names)]
         assert (scored.inputs, scored.failed) == (len(names), 1)
         assert sorted(path.name for path in tmp_path.glob(f"*{suffix}*")) == [out.name]
         with pytest.raises(UsageError, match="exists"):

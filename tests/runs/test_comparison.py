@@ -58,6 +58,10 @@ def test_seeds_have_a_page(series: tumorscope.Series) -> None:
     """It leads with what they come to together, and a link to each seed's report works."""
     page = (series.folder / "report.html").read_text(encoding="utf-8")
     assert page.index(series.summary.summary) < page.index("<h2>")
+    beaten = [run.results.judged.controls.verdict == "beaten" for run in series.runs]
+    shown = ("no seed is", "one seed is", "every seed is")[sum(beaten)]
+    assert series.summary.summary.endswith(f"{shown} shown to beat it.")
+    assert ('class="verdict beaten"' in page) == all(beaten)
     links = re.findall(r'href="([^"#]+)"', page)
     assert links == ["seed-4/report.html", "seed-5/report.html"]
     assert all((series.folder / link).is_file() for link in links)

@@ -34,7 +34,7 @@ from tumorscope.records import LeftOut, Manifest, Row, Slice
 from tumorscope.support.files import CACHE, explained, write_text
 from tumorscope.support.progress import Progress, Quiet
 
-VERSION = 3  # of the preprocessing and of the files below; an older store is not used
+VERSION = 4  # of the reading, the preprocessing and of the files below; an older store is not used
 PIXELS, MIDDLES, IMAGES = "pixels.npy", "middles.npy", "images.json"
 CHUNK = 256  # images that are made small at a time
 TRIES = 3  # to build a store that another run, which has found the same damage, may take away

@@ -15,6 +15,7 @@ from tumorscope.checks.copies import COPY_COLUMNS, copy_rows
 from tumorscope.checks.summary import summarize_audit
 from tumorscope.data.layouts import read_manifest
 from tumorscope.data.store import MIDDLE, THUMBNAIL, Store, cache_folder, open_store
+from tumorscope.data.store import VERSION as READING
 from tumorscope.grouping.copies import VERSION as SEARCH
 from tumorscope.grouping.lineage.table import load_tables
 from tumorscope.grouping.survey import Survey
@@ -62,7 +63,8 @@ def write_audit(
 def _kept_audit(store: Store) -> Path:
     """Return where an audit of this data is kept."""
     key = hashlib.sha256(
-        f"{__version__} {FORMAT} {SEARCH} {store.digest} {store.manifest.root.resolve()}".encode()
+        f"{__version__} {FORMAT} {READING} {SEARCH} {store.digest} "
+        f"{store.manifest.root.resolve()}".encode()
     )
     key.update(
         repr((store.manifest.left_out, store.manifest.unmarked, store.manifest.others)).encode()

@@ -63,7 +63,7 @@ def open_rare_tiff(content: bytes, most_pixels: int) -> Image.Image:
         if not all(isinstance(length, int) for length in page.shape):
             raise UnreadableImage("damaged file (a size that is no number)")
         if page.compression != tifffile.COMPRESSION.NONE:
-            raise UnreadableImage(f"{form}, compressed, which is read uncompressed alone")
+            raise UnreadableImage(f"{form}, compressed: save it without compression")
         if page.dtype is None or page.dtype.kind not in "iuf":
             raise UnreadableImage(f"{form}, which are not numbers")
         if page.imagewidth * page.imagelength > most_pixels:
