@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 import tumorscope
 from tumorscope.evaluation.seeds import seed_spread
-from tumorscope.metrics.intervals import mcnemar, paired_gain
+from tumorscope.metrics.intervals import paired_gain, sign_flip_test
 from tumorscope.runs.folder import is_run
 from tumorscope.schema.recipe import Recipe, load_recipe
 from tumorscope.support.files import read_csv, write_csv
@@ -106,10 +106,12 @@ def report(rows: Sequence[dict[str, str]]) -> None:
     for one in list(right)[:-1]:
         gain, ends = paired_gain(right[one].mean(axis=0), right[names[-1]].mean(axis=0), groups)
         assert ends is not None
-        chances = [mcnemar(a, b) for a, b in zip(right[one], right[names[-1]], strict=True)]
+        chances = [
+            sign_flip_test(a, b, groups) for a, b in zip(right[one], right[names[-1]], strict=True)
+        ]
         print(
             f"{names[-1]} against {one}: {gain:+.1%} ({ends[0]:+.1%} to {ends[1]:+.1%} over "
-            f"groups), McNemar p by seed {' '.join(f'{p:.3f}' for p in chances)}"
+            f"groups), p by seed {' '.join(f'{p:.3f}' for p in chances)}"
         )
 
 

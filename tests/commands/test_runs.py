@@ -29,10 +29,10 @@ def test_runs_are_listed_newest_first(
     assert [run.state for run in listed] == ["unfinished", "finished", "unreadable"]
     assert listed[1].accuracy == tiny_run.results.judged.accuracy
     assert (listed[1].recipe, listed[1].kind) == ("resnet18", "run")
-    shown = command("runs")
-    assert shown.stdout.splitlines()[1].split("\t")[:4] == [
-        *("stopped", "resnet18", "run", "unfinished")
-    ]
+    shown = command("runs").stdout.splitlines()
+    data = listed[1].data
+    assert shown[1].split("\t")[:5] == ["1", data, "resnet18", "run", "unfinished"]
+    assert f"2: {Path('runs', 'demo-1', 'done')}" in shown
     (_, done, _) = json.loads(command("runs", "--json").stdout)
     assert done["accuracy"] == tiny_run.results.judged.accuracy.model_dump()
 

@@ -1,6 +1,7 @@
 """Intervals hold their level where images come in groups; paired tests are the textbook's."""
 
 from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 import pytest
@@ -14,9 +15,9 @@ from tumorscope.metrics.intervals import (
     Clusters,
     Interval,
     interval,
-    mcnemar,
     mean_interval,
     paired_gain,
+    sign_flip_test,
     wilson,
 )
 from tumorscope.metrics.scores import Counts, Values
@@ -123,12 +124,25 @@ def test_wilson_is_scipys() -> None:
         assert wilson(right / count, count) == pytest.approx((other.low, other.high), abs=1e-12)
 
 
-def test_mcnemar_counts_the_images_on_which_two_models_differ() -> None:
+def test_a_paired_test_of_single_images_is_mcnemars() -> None:
     """Images that both get right or wrong say nothing."""
     first = np.array([True] * 50 + [True] * 3 + [False] * 12)
     second = np.array([True] * 50 + [False] * 3 + [True] * 12)
-    assert mcnemar(first, second) == pytest.approx(stats.binomtest(3, 15).pvalue)
-    assert mcnemar(first, first) == 1
+    images = range(len(first))
+    assert sign_flip_test(first, second, images) == pytest.approx(stats.binomtest(3, 15).pvalue)
+    assert sign_flip_test(first, first, images) == 1
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(0, 7)), min_size=1, max_size=40)
+)
+def test_a_paired_test_flips_whole_groups(cases: list[tuple[bool, bool, int]]) -> None:
+    """The p-value is that of counting every way to hand the groups' gains to the two models."""
+    first, second, groups = (np.array(column) for column in zip(*cases, strict=True))
+    gains = [int((second[groups == g].astype(int) - first[groups == g]).sum()) for g in range(8)]
+    ways = [np.dot(signs, gains) for signs in product((-1, 1), repeat=8)]
+    extreme = np.mean(np.abs(ways) >= abs(sum(gains)))
+    assert sign_flip_test(first, second, list(groups)) == pytest.approx(extreme)
 
 
 def test_paired_gains_hold_their_level() -> None:

@@ -65,6 +65,7 @@ def test_every_listed_field_is_accepted() -> None:
         ("augment.rotate=3", "did you mean 'augment.rotation'"),
         ("stages.4.epochs=3", "no field 'stages.4.epochs'"),
         ("image_size=huge", "image_size='huge' is not allowed"),
+        ("sizes=64", r"it takes a list, such as sizes=\[64\]"),
         ("image_size=4", "greater than or equal to 16"),
         ("epochs=0", "epochs"),
         ("optimizer=magic", "optimizer"),

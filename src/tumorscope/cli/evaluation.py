@@ -188,14 +188,17 @@ def compare(
 
 
 def _pair_sentence(pair: "RunPair") -> str:
+    from tumorscope.schema.scores import Score  # noqa: PLC0415
+    from tumorscope.schema.wording import points  # noqa: PLC0415
+
     aside = ""
     if pair.other_content:
         aside = f" {pair.other_content} images have one name and other contents: not compared."
     if pair.gain is None or pair.p_value is None:
         return f"they have no test image in common.{aside}"
-    ends = f" ({pair.low:+.1%} to {pair.high:+.1%})" if pair.low is not None else ""
+    gain = Score(value=pair.gain, low=pair.low, high=pair.high, n=pair.images)
     chance = "p < 0.001" if pair.p_value < 0.001 else f"p = {pair.p_value:.3f}"
-    return f"{pair.gain:+.1%}{ends} accuracy on {pair.images} images, McNemar {chance}.{aside}"
+    return f"accuracy {points(gain)} on {pair.images} images, {chance}.{aside}"
 
 
 @app.command()
@@ -207,7 +210,7 @@ def runs(
     """List what was trained: data, recipe, accuracy with its interval, date."""
     import tumorscope  # noqa: PLC0415
     from tumorscope.schema.wording import compact  # noqa: PLC0415
-    from tumorscope.support.terminal import show, show_table  # noqa: PLC0415
+    from tumorscope.support.terminal import show, show_table, show_text  # noqa: PLC0415
 
     listed = tumorscope.list_runs(folder)
     if as_json:
@@ -222,15 +225,18 @@ def runs(
         return
     rows = [
         (
-            run.folder.name,
+            str(number),
+            run.data,
             run.recipe,
             run.kind,
             compact(run.accuracy) if run.accuracy else run.state,
             run.started[:10],
         )
-        for run in listed
+        for number, run in enumerate(listed, 1)
     ]
-    show_table(("run", "recipe", "kind", "accuracy", "started"), rows)
+    show_table(("run", "data", "recipe", "kind", "accuracy", "started"), rows)
+    for number, run in enumerate(listed, 1):
+        show_text(f"{number}: {run.folder}", hang="   ")
 
 
 def _as_dict(score: "Score | None") -> dict[str, object] | None:

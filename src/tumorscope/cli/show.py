@@ -142,7 +142,7 @@ def show_series(series: "Series") -> None:
     show(f"\nOn {summary.images} test images, {len(summary.seeds)} seeds")
     rows = [
         (
-            name.replace("_", " "),
+            name.replace("_", " ").replace("f1", "F1"),
             f"{spread.mean:.1%}",
             wording.interval(Score(value=spread.mean, low=spread.low, high=spread.high, n=0)),
             f"{spread.standard_deviation:.1%}",

@@ -162,21 +162,45 @@ def unseen_share(count: int) -> float:
     return float(1 - ((1 - LEVEL) / 2) ** (1 / count))
 
 
-def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
-    """Return the exact two-sided p-value of McNemar's test, in [0, 1].
+def sign_flip_test(
+    first: NDArray[np.bool_], second: NDArray[np.bool_], groups: Sequence[object]
+) -> float:
+    """Return the exact two-sided p-value of a paired test over groups, in [0, 1].
+
+    Were two models equally good, a group that one of them gains could as well be the other's. The
+    p-value is the share of all ways to hand them out whose total is at least as far from zero. With
+    one image a group this is McNemar's exact test. Source: Fisher's randomisation test of paired
+    differences, with groups as units.
 
     Args:
         first: whether the first model is right, bool, shape (n,).
         second: the same of the second, on the same images.
+        groups: what belongs together, one per image.
 
-    >>> mcnemar(np.array([True] * 6), np.array([False] * 6))
+    >>> six, none = np.array([True] * 6), np.array([False] * 6)
+    >>> round(sign_flip_test(six, none, range(6)), 5)
     0.03125
+    >>> round(sign_flip_test(six, none, ["a", "a", "b", "b", "c", "c"]), 5)
+    0.25
     """
-    only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
-    if only_first + only_second == 0:
-        return 1.0
-    rarer, both = min(only_first, only_second), only_first + only_second
-    return min(1.0, 2 * float(special.bdtr(rarer, both, 0.5)))
+    numbers = np.unique([str(group) for group in groups], return_inverse=True)[1].reshape(-1)
+    gains = np.bincount(numbers, second.astype(float) - first).astype(int)
+    chances = np.ones(1)  # of each total, from -reach to reach
+    for size, count in zip(*np.unique(np.abs(gains[gains != 0]), return_counts=True), strict=True):
+        own = np.zeros(2 * size * count + 1)
+        own[:: 2 * size] = _fair_coins(int(count))
+        chances = np.convolve(chances, own)
+    totals = np.arange(len(chances)) - len(chances) // 2
+    return min(1.0, float(chances[np.abs(totals) >= abs(gains.sum())].sum()))
+
+
+def _fair_coins(count: int) -> Values:
+    """Return the chance of each number of heads among fair coins, shape (count + 1,)."""
+    heads = np.arange(count + 1)
+    ways = (
+        special.gammaln(count + 1) - special.gammaln(heads + 1) - special.gammaln(count - heads + 1)
+    )
+    return np.asarray(np.exp(ways - count * math.log(2)))
 
 
 def paired_gain(

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tumorscope.errors import UsageError
-from tumorscope.metrics.intervals import mcnemar, paired_gain
+from tumorscope.metrics.intervals import paired_gain, sign_flip_test
 from tumorscope.runs.folder import PREDICTIONS, RECIPE, read_results, representative_run
 from tumorscope.schema.comparison import ComparedRun, Comparison, RunPair
 from tumorscope.schema.recipe import load_recipe
@@ -110,7 +110,8 @@ def _pair(
         return pair
     a = np.array([one[key].right for key in shared])
     b = np.array([other[key].right for key in shared])
-    gain, ends = paired_gain(a, b, [one[key].group for key in shared])
+    groups = [one[key].group for key in shared]
+    gain, ends = paired_gain(a, b, groups)
     low, high = ends or (None, None)
-    scores = {"gain": gain, "low": low, "high": high, "p_value": mcnemar(a, b)}
+    scores = {"gain": gain, "low": low, "high": high, "p_value": sign_flip_test(a, b, groups)}
     return pair.model_copy(update=scores)

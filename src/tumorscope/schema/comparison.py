@@ -35,7 +35,7 @@ class RunPair(Strict):
         other_content: how many more share a name alone; they are not compared.
         gain: accuracy of the second less that of the first on these, in [-1, 1].
         low, high: its 95 % interval over groups; None where there are fewer than two.
-        p_value: McNemar's exact test; None where no image is shared.
+        p_value: of an exact paired test over groups; None where no image is shared.
     """
 
     first: str

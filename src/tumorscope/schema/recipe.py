@@ -351,6 +351,8 @@ def _explain(name: str | Path, content: Mapping[str, Any], error: ValidationErro
     if not field:
         return f"Recipe {name}: {first['msg'].removeprefix('Value error, ')}."
     problem = first["msg"][0].lower() + first["msg"][1:]
+    if first["type"] == "tuple_type":
+        problem = f"it takes a list, such as {first['loc'][-1]}=[{first['input']}]"
     return f"Recipe {name}: {field}={first['input']!r} is not allowed; {problem}."
 
 
