@@ -332,6 +332,7 @@ def test_mistakes_at_the_command_line(
         (["--prevalence", "glioma=many"], "not 'many'"),
         (["--prevalence", "lymphoma=0.1"], "no class 'lymphoma'"),
         (["--classes", "glioma"], "NAME=VALUE"),
+        (["--classes", "glioma=tumor"], "of another set (--data)"),
     ):
         done = command("evaluate", tiny_run.folder, "--quiet", *options)
         assert done.returncode == 2, done.stderr

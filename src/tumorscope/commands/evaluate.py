@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tumorscope.errors import UsageError
 from tumorscope.schema.layout import UNSAID, LayoutOptions
 from tumorscope.support.extras import require_extra
 from tumorscope.support.progress import Progress, default_progress
@@ -44,6 +45,7 @@ def evaluate(
         progress: where to report; bars in a notebook and nothing elsewhere unless given.
 
     Raises:
+        UsageError: the classes or the layout of another set are given without one.
         TumorscopeError: the run or the data cannot be used.
     """
     require_extra("train", "tumorscope evaluate")
@@ -82,6 +84,11 @@ def evaluate(
                 progress=progress,
             )
         home = Path(data)
+    if classes or layout != UNSAID:
+        raise UsageError(
+            "Classes, and how folders are read, can only be said of another set (--data): a run's "
+            "own data is read as it was when the run began."
+        )
     store, partition = run_data(folder, home, progress)
     return evaluate_run(
         folder,
