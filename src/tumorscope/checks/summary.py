@@ -19,6 +19,7 @@ from tumorscope.schema.audit import (
     LookUpNumbers,
     MajorityNumbers,
 )
+from tumorscope.support.files import shown_name
 
 
 def summarize_audit(survey: Survey, findings: Sequence[Finding], groups: int) -> Audit:
@@ -26,7 +27,7 @@ def summarize_audit(survey: Survey, findings: Sequence[Finding], groups: int) ->
     manifest = survey.store.manifest
     scores = control_scores(survey)
     return Audit(
-        data=manifest.root.resolve().name,
+        data=shown_name(manifest.root.resolve().name),
         layout=manifest.layout,
         classes={
             name: int((survey.labels == number).sum()) for number, name in enumerate(survey.classes)

@@ -1,5 +1,6 @@
 """The command line: parse, call, print. Whatever takes long to import is imported in commands."""
 
+import io
 import os
 import sys
 import traceback
@@ -18,6 +19,8 @@ __all__ = ["WALK", "app", "main"]
 def main() -> None:
     """Run the command line: a user's mistake ends in one sentence and exit code 2."""
     warnings.filterwarnings("ignore", module="PIL")  # odd metadata; the pixels decide
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names that its encoding lacks
     try:
         app()
     except TumorscopeError as error:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tumorscope.errors import UsageError
 from tumorscope.schema.layout import UNSAID, LayoutOptions
 from tumorscope.support.extras import require_extra
-from tumorscope.support.files import refuse_inside
+from tumorscope.support.files import refuse_inside, shown_name
 from tumorscope.support.notebook import html_table
 from tumorscope.support.progress import Progress, default_progress
 
@@ -55,7 +55,7 @@ def audit(
     from tumorscope.report.audit_page import write_audit
 
     source = Path(data)
-    folder = Path(out) if out else Path("audits") / source.resolve().stem
+    folder = Path(out) if out else Path("audits") / shown_name(source.resolve().stem)
     refuse_inside(folder, source)
     if folder.is_file() or (
         folder.is_dir() and any(folder.iterdir()) and not (folder / "audit.json").is_file()

@@ -12,6 +12,7 @@ import os
 import shutil
 import tempfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -180,8 +181,8 @@ def open_store(
         strict: raise for the first file that cannot be decoded.
 
     Raises:
-        DataError: with `strict`, a file cannot be decoded; or the cache folder does not keep what
-            is written into it.
+        DataError: no file can be decoded, or with `strict` one cannot; or the cache folder does not
+            keep what is written into it.
         DiskFull: the cache folder has no space left.
     """
     folder, progress = cache_folder() / "stores" / _key(manifest, size), progress or Quiet()
@@ -201,6 +202,10 @@ def open_store(
     if strict and bad:
         first = bad[0]
         raise DataError(f"{manifest.root / first.image}: {first.reason} (--strict).")
+    if bad and not len(store):
+        reasons = Counter(file.reason for file in bad).most_common(3)
+        said = "; ".join(f"{reason} ({count})" for reason, count in reasons)
+        raise DataError(f"None of the {len(bad)} images can be read: {said}.")
     return store
 
 

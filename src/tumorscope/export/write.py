@@ -31,6 +31,7 @@ from tumorscope.records import PARTS, Partition
 from tumorscope.schema.card import Card, GateSummary, ModelCalibration, Preprocessing, Provenance
 from tumorscope.schema.labels import canonical
 from tumorscope.schema.recipe import Recipe
+from tumorscope.support.files import shown_name
 
 EXAMPLES = 64  # real images on which an exported graph must agree with the model
 FILES = 8  # of them read again in their own size, for the resize in the graph
@@ -96,7 +97,7 @@ def export_bundle(
         gate=GateSummary(images=gate.images, held=gate.held, false_alarms=gate.false_alarms),
         provenance=Provenance(
             tumorscope=__version__,
-            data=store.manifest.root.resolve().name,
+            data=shown_name(store.manifest.root.resolve().name),
             data_digest=store.digest,
             partition_digest=hashlib.sha256(repr(partition.parts).encode()).hexdigest(),
             partition=partition.note,

@@ -24,6 +24,7 @@ from tumorscope.inference.shipped import DEFAULT
 from tumorscope.metrics.conformal import label_sets
 from tumorscope.records import Pixels, Prediction
 from tumorscope.schema.card import Card
+from tumorscope.support.files import shown_name
 
 READ_BATCH = 16  # images that a worker reads before it answers them
 INFERENCE_BATCH = 4  # images a runtime is given: the layers of more do not fit a core's cache
@@ -239,7 +240,7 @@ _one_blas_thread = _OneBlasThread()
 
 
 def _name(picture: Picture) -> str:
-    return str(picture) if isinstance(picture, str | Path) else ""
+    return shown_name(str(picture)) if isinstance(picture, str | Path) else ""
 
 
 def _pixels(picture: Picture) -> Pixels:

@@ -27,7 +27,14 @@ from tumorscope.report.style import render_figure
 from tumorscope.report.tiles import sample_tiles
 from tumorscope.schema.audit import FORMAT, Audit
 from tumorscope.schema.layout import UNSAID, LayoutOptions
-from tumorscope.support.files import CACHE, explained, write_bytes, write_csv, write_text
+from tumorscope.support.files import (
+    CACHE,
+    explained,
+    shown_name,
+    write_bytes,
+    write_csv,
+    write_text,
+)
 from tumorscope.support.progress import Progress
 
 PAGE, NUMBERS, COPIES = "audit.html", "audit.json", "copies.csv"
@@ -64,7 +71,7 @@ def _kept_audit(store: Store) -> Path:
     """Return where an audit of this data is kept."""
     key = hashlib.sha256(
         f"{__version__} {FORMAT} {READING} {SEARCH} {store.digest} "
-        f"{store.manifest.root.resolve()}".encode()
+        f"{shown_name(str(store.manifest.root.resolve()))}".encode()
     )
     key.update(
         repr((store.manifest.left_out, store.manifest.unmarked, store.manifest.others)).encode()

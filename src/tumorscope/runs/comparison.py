@@ -13,7 +13,7 @@ from tumorscope.metrics.intervals import paired_gain, sign_flip_test
 from tumorscope.runs.folder import PREDICTIONS, RECIPE, read_results, representative_run
 from tumorscope.schema.comparison import ComparedRun, Comparison, RunPair
 from tumorscope.schema.recipe import load_recipe
-from tumorscope.support.files import read_csv
+from tumorscope.support.files import read_csv, shown_name
 
 ImageKey = tuple[str, int]
 
@@ -52,7 +52,7 @@ def compare_runs(folders: Sequence[Path]) -> Comparison:
 def _compared(folder: Path) -> ComparedRun:
     results = read_results(folder, pooled=True)
     return ComparedRun(
-        run=str(folder),
+        run=shown_name(str(folder)),
         recipe=load_recipe(representative_run(folder) / RECIPE).name,
         images=results.images.test,
         leaks=results.leaks,
@@ -97,8 +97,8 @@ def _pair(
     shared = [key for key in one if key in other and one[key].truth == other[key].truth]
     names = {image.name for key, image in other.items() if key not in one}
     pair = RunPair(
-        first=str(first),
-        second=str(second),
+        first=shown_name(str(first)),
+        second=shown_name(str(second)),
         images=len(shared),
         other_content=sum(image.name in names for key, image in one.items() if key not in other),
         gain=None,

@@ -124,7 +124,9 @@ def convert_run(run: Path, folder: Path, options: ExportOptions, progress: Progr
             )
         conversion = conversion.model_copy(update={"forced": objection})
     card = card.model_copy(update={"conversion": conversion})
-    contents[README] = f"{model_card(results, card)}\n{usage(card)}".encode()
+    contents[README] = f"{model_card(results, card)}\n{usage(card)}".encode(
+        errors="backslashreplace"
+    )
     write_bundle(folder, card, contents)
     return card
 

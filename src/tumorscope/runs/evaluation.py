@@ -151,4 +151,8 @@ def _add_scores(bundle: Path, card: Card, results: Results) -> None:
     """Write into a bundle what its model scored."""
     scores = {name: getattr(results.all, name) for name in ON_CARD}
     scored = card.model_copy(update={"summary": results.summary, "scores": scores})
-    write_bundle(bundle, scored, {README: f"{model_card(results, card)}\n{usage(card)}".encode()})
+    write_bundle(
+        bundle,
+        scored,
+        {README: f"{model_card(results, card)}\n{usage(card)}".encode(errors="backslashreplace")},
+    )

@@ -30,6 +30,7 @@ from tumorscope.support.files import (
     explained,
     read_csv,
     refuse_inside,
+    shown_name,
     write_csv,
     write_json,
     write_text,
@@ -244,7 +245,7 @@ def environment(store: Store, device: str, options: TrainOptions, seed: int) -> 
     """Return what a later reader needs to know of how and where a run was made."""
     return {
         "tumorscope": __version__,
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": shown_name(shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "platform": platform.platform(),

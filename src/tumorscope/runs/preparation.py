@@ -14,6 +14,7 @@ from tumorscope.report.style import check_formats
 from tumorscope.runs.folder import next_run, refuse_series
 from tumorscope.runs.options import TrainOptions
 from tumorscope.schema.recipe import Recipe, change_recipe, load_recipe
+from tumorscope.support.files import shown_name
 from tumorscope.training import check_loggers, resolve_device
 
 
@@ -88,7 +89,7 @@ def with_parts(options: TrainOptions, survey: Survey, partition: Partition) -> P
 def run_stem(data: Path, recipe: Recipe) -> str:
     """Return how runs of a recipe on this data are called, before their number."""
     name = data.resolve().stem if data.suffix else data.resolve().name
-    return f"{name}-{recipe.name}"
+    return f"{shown_name(name)}-{recipe.name}"
 
 
 def series_folders(

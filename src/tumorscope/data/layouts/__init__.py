@@ -4,6 +4,7 @@ Each layout is one class that recognises a tree and reads it; `LAYOUTS` holds th
 which they are tried, and messages and documentation are made from it.
 """
 
+from collections import Counter
 from pathlib import Path
 
 from tumorscope.data.layouts.archive import is_archive, unpacked
@@ -48,6 +49,16 @@ def read_manifest(data: str | Path, options: LayoutOptions = UNSAID) -> Manifest
     """
     path = Path(data)
     refuse_missing(path)
+    manifest = _read(path, options)
+    if not manifest.rows:
+        reasons = Counter(file.reason for file in manifest.left_out).most_common(3)
+        said = "; ".join(f"{reason} ({count})" for reason, count in reasons) or "there are none"
+        raise DataError(f"No image in {path} has a class: {said}.")
+    return manifest
+
+
+def _read(path: Path, options: LayoutOptions) -> Manifest:
+    """Read a table, an archive or a folder by the layout that fits it."""
     if path.suffix.lower() == ".npz" and path.is_file():
         return NpzFile().read(Tree(path.parent, (path.name,)), options)
     if path.is_file() and not is_archive(path):

@@ -36,7 +36,7 @@ def unpacked(path: Path) -> Path:
         DataError: it is damaged, too large, or has a file that would lie outside.
     """
     state = path.stat()
-    key = f"{path.resolve()} {state.st_size} {state.st_mtime_ns} {state.st_ino}"
+    key = repr((str(path.resolve()), state.st_size, state.st_mtime_ns, state.st_ino))
     folder = cache_folder() / "unpacked" / hashlib.sha256(key.encode()).hexdigest()[:32]
     if folder.is_dir():
         return folder

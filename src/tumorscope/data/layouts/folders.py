@@ -185,21 +185,10 @@ def _part_notes(rows: list[Row]) -> list[str]:
 
 
 def _folders_left_out(tree: Tree, aside: Aside) -> list[LeftOut]:
-    """Count what was set aside, a line for each reason in a folder; name empty class folders."""
+    """Count what was set aside, a line for each reason in a folder; name empty folders."""
     counts = Counter(aside.values())
     lines = [LeftOut(f"{folder}/", why, files) for (folder, why), files in counts.items()]
-    return [*lines, *_empty_folders(tree)]
-
-
-def _empty_folders(tree: Tree) -> list[LeftOut]:
-    """Name folders at the top in which there is no image."""
-    full = {PurePosixPath(path).parts[0] for path in tree.files if "/" in path}
-    found = sorted(entry for entry in tree.root.iterdir() if entry.is_dir())
-    return [
-        LeftOut(f"{entry.name}/", "an empty folder", 0)
-        for entry in found
-        if entry.name not in full and not entry.name.startswith(".") and not any(entry.iterdir())
-    ]
+    return [*lines, *(LeftOut(f"{folder}/", "an empty folder", 0) for folder in tree.empty)]
 
 
 def _passed_over(tree: Tree, aside: Aside, labels: set[str]) -> dict[str, int]:

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from tumorscope.records import LeftOut
+from tumorscope.support.files import shown_name
 
 STRAY_NAMES = {"thumbs.db", "desktop.ini", "__macosx", "ehthumbs.db", "icon\r", "@eadir"}
 STRAY_NAMES |= {"__pycache__"}
@@ -31,12 +32,14 @@ class Tree:
         files: paths of regular files relative to it, with forward slashes, by name.
         strays: files that an operating system or an editor has left, those in its folders included.
         left_out: what cannot be looked at, and why.
+        empty: folders in which there is nothing.
     """
 
     root: Path
     files: tuple[str, ...]
     strays: int = 0
     left_out: tuple[LeftOut, ...] = ()
+    empty: tuple[str, ...] = ()
 
     @cached_property
     def images(self) -> list[str]:
@@ -61,6 +64,7 @@ class _Walk:
     root: Path
     files: list[str] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
     strays: int = 0
     seen: set[str] = field(default_factory=set)
 
@@ -72,6 +76,8 @@ class _Walk:
         except OSError as error:
             self._leave_out(folder, f"the folder cannot be read ({error.strerror})", files=0)
             return
+        if not entries and folder != self.root:
+            self.empty.append(folder.relative_to(self.root).as_posix())
         for entry in entries:
             self._look(entry)
 
@@ -112,7 +118,8 @@ def walk(root: Path) -> Tree:
     """Look at everything below a folder, without opening a file."""
     found = _Walk(Path(os.path.realpath(root)))
     found.visit(found.root)
-    return Tree(root, tuple(found.files), found.strays, tuple(found.left_out))
+    left_out, empty = tuple(found.left_out), tuple(found.empty)
+    return Tree(root, tuple(found.files), found.strays, left_out, empty)
 
 
 def is_stray(name: str) -> bool:
@@ -127,11 +134,6 @@ def _begins_like_image(path: Path) -> bool:
             return file.read(len(max(BEGINNINGS, key=len))).startswith(BEGINNINGS)
     except OSError:
         return False
-
-
-def shown_name(name: str) -> str:
-    """Return a name that can be printed: what is not UTF-8 as escapes."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def kinds(paths: Iterable[str]) -> dict[str, int]:
