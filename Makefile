@@ -8,6 +8,8 @@ READY := $(VENV)/.ready
 CPU_WHEELS ?=
 # How long `make fuzz` goes on.
 SECONDS ?= 60
+# How many random trees `make fuzz` draws.
+TREES ?= 300
 
 .PHONY: help demo test lint docs examples setup bench fuzz pins clean
 
@@ -53,7 +55,8 @@ bench: $(READY)  ## measure against peers in the same run (long)
 	$(PIP) -r requirements/bench.txt
 	$(BIN)/python benchmarks/run.py
 
-fuzz: $(READY)  ## feed the readers and the bundle loader with hostile bytes (a minute)
+fuzz: $(READY)  ## feed verbs with random trees, readers and bundles with hostile bytes (minutes)
+	$(BIN)/python fuzz/trees.py $(TREES)
 	$(PIP) -r requirements/fuzz.txt
 	$(BIN)/python fuzz/readers.py $(SECONDS)
 

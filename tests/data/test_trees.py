@@ -170,6 +170,10 @@ def test_what_people_have(
         (images(*(f"patient{n:02}" for n in range(6))), "look like patients"),
         ({f"Tr-{c}_{n}.png": 256 for c in ("gl", "me") for n in range(3)}, "--labels-from names"),
         (images("images", "masks"), "nothing says the class of its"),
+        (
+            {"0.png": 256, "1.png": 256, "c.json": json.dumps(COCO | {"annotations": []})},
+            "has a class: no box names its class (2)",
+        ),
         ({"a/1.dcm": b"x", "b/2.dcm": b"x"}, "2 files of a scanner"),
         (table("image,label,label\n" + ROWS), "names the column 'label' twice"),
         (table("image,class,target\n" + ROWS.replace("\n", ",z\n")), "--column label=class"),
@@ -239,12 +243,14 @@ def test_links_are_followed_once_and_bad_names_are_named(tmp_path: Path) -> None
     (folder / "a").symlink_to(elsewhere / "a")
     (folder / "b" / "loop").symlink_to(folder)
     (folder / "b" / "lost.png").symlink_to("/nowhere")
+    (folder / "c" / "d").mkdir()
     Path(os.fsdecode(os.fsencode(folder / "b") + b"/\xff.png")).write_bytes(b"x")
     manifest = read_manifest(folder)
     assert manifest.classes == ("a", "b", "c")
     reasons = {file.image: file.reason for file in manifest.left_out}
     assert reasons["b/lost.png"] == "a link to nothing"
     assert "read already" in reasons["b/loop"]
+    assert reasons["c/d/"] == "an empty folder"
     assert reasons["b/\\xff.png"] == "its name is not UTF-8 text: rename it"
 
 

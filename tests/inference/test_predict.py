@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -170,6 +171,9 @@ def test_the_gate_lets_slices_in_and_keeps_others_out(tmp_path: Path) -> None:
         assert "does not look like the training slices" in answer.reason
 
 
+UTF_8 = os.environ | {"PYTHONIOENCODING": "utf-8:strict"}
+
+
 def test_a_name_stays_on_its_line_and_steers_no_terminal(
     command: Command, tiny_run: tumorscope.Run, images: list[str], tmp_path: Path
 ) -> None:
@@ -181,6 +185,26 @@ def test_a_name_stays_on_its_line_and_steers_no_terminal(
     assert "\x1b" not in ran.stdout
     (line,) = [line for line in ran.stdout.splitlines() if "b" in line and ".png" in line]
     assert line.startswith(f"{tmp_path}/a\\nb\\x1b[31m.png\t")
+
+
+def test_names_that_are_no_text_are_escaped(
+    process: Command, command: Command, tiny_run: tumorscope.Run, images: list[str], tmp_path: Path
+) -> None:
+    """Of a file and of the folder of a data set, on a strict output and in every file written."""
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/set\xff"))
+    for number, image in enumerate(images[:8]):
+        place = folder / "ab"[number % 2] / f"{number}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(image, place)
+    strange = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xfe.png"))
+    shutil.copy(images[0], strange)
+    shown = process("predict", tiny_run.folder, strange, "--format", "csv", env=UTF_8)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert f"{tmp_path}/\\xfe.png," in shown.stdout
+    assert command("predict", tiny_run.folder, strange, "--out", "a.jsonl").returncode == 0
+    assert json.loads((tmp_path / "a.jsonl").read_text())["input"] == f"{tmp_path}/\\xfe.png"
+    assert command("audit", folder, "--out", "audit").returncode == 0
+    assert json.loads((tmp_path / "audit" / "audit.json").read_text())["data"] == "set\\xff"
 
 
 def test_formats_say_the_same(command: Command, tiny_run: tumorscope.Run, mixed: Path) -> None:

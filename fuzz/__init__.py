@@ -1,0 +1,1 @@
+"""Hostile input, drawn at random or chosen by a fuzzer."""
