@@ -213,6 +213,47 @@ def test_an_answer_settles_it(
     assert LayoutOptions.from_json(LayoutOptions(**options).as_json()) == LayoutOptions(**options)
 
 
+def slices(pattern: str, patients: str, each: int = 2) -> dict[str, str | bytes | int]:
+    """Some slices of each patient, a letter for the class of one."""
+    return {
+        f"{label}/{pattern.format(p=number, s=s)}.png": 256
+        for number, labels in enumerate(patients.split(), 1)
+        for label in labels
+        for s in range(each)
+    }
+
+
+@pytest.mark.parametrize(
+    ("tree", "found", "asked", "doubtful"),
+    [
+        (slices("patient{p:02}-slice{s:02}", "a a b b"), 4, 4, False),
+        (slices("axial_sub-{p:02}_{s}", "a a b b"), 4, 4, False),
+        (slices("volume_{p}_slice_{s}", "a b b"), 3, 3, False),
+        (slices("TCGA_CS_494{p}_19960909_{s}", "a a b b") | slices(
+            "TCGA_CS_494{p}_19960909_1{s}", "b b a a"), 4, 4, False),
+        (slices("case{p}_{s}", "ab ab ab"), 6, 6, False),  # numbers begin anew with each class
+        (slices("{p}_{s}", "a a b b"), 0, 4, True),
+        (slices("{p}_{s}", "ab ab ab ab"), 0, 8, True),
+        (slices("patient{p}_{s}", "a b b", each=1), 0, 0, False),  # one image each
+        (slices("Tr-gl_{p:03}{s}", "a a b b"), 0, 0, False),
+        (slices("aug_{p}_{s}", "a a b b"), 0, 0, False),
+        (slices("pt ({p}{s})", "a a b b"), 0, 0, False),
+    ],
+)  # fmt: skip
+def test_patients_in_file_names(
+    tmp_path: Path, tree: dict[str, str | bytes | int], found: int, asked: int, doubtful: bool
+) -> None:
+    """Taken where they are beyond doubt, asked about where they may be, and as the user says."""
+    folder = lay(tmp_path, tree)
+    manifest = read_manifest(folder)
+    assert len({row.patient_id for row in manifest.rows} - {None}) == found
+    assert any("--no-name-patients" in note for note in manifest.notes) == bool(found)
+    assert any(". --name-patients takes" in note for note in manifest.notes) == doubtful
+    for wanted, count in ((True, asked), (False, 0)):
+        told = read_manifest(folder, LayoutOptions(name_patients=wanted))
+        assert len({row.patient_id for row in told.rows} - {None}) == count
+
+
 def test_archives_are_read_and_bombs_are_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,7 @@ from tumorscope.cli.options import (
     Debug,
     Ignore,
     KeepTest,
+    NamePatients,
     OpenPage,
     PartNames,
     PatientFolders,
@@ -41,6 +42,7 @@ def audit(
     part: PartNames = None,
     column: ColumnNames = None,
     patient_folders: PatientFolders = True,
+    name_patients: NamePatients = None,
     open_page: OpenPage = False,
     quiet: Quietly = False,
     as_json: AsJson = False,
@@ -60,7 +62,7 @@ def audit(
     made = tumorscope.audit(
         data=data,
         out=out,
-        layout=layout_options(classes_from, ignore, part, column, patient_folders),
+        layout=layout_options(classes_from, ignore, part, column, patient_folders, name_patients),
         progress=terminal_progress(quiet=quiet),
     )
     if as_json:
@@ -100,6 +102,7 @@ def split(
     part: PartNames = None,
     column: ColumnNames = None,
     patient_folders: PatientFolders = True,
+    name_patients: NamePatients = None,
     quiet: Quietly = False,
     debug: Debug = False,  # noqa: ARG001 (its callback does the work)
 ) -> None:
@@ -122,7 +125,7 @@ def split(
         keep_test=keep_test,
         seed=seed,
         grouping=grouping_rules(apart, **rules),
-        layout=layout_options(classes_from, ignore, part, column, patient_folders),
+        layout=layout_options(classes_from, ignore, part, column, patient_folders, name_patients),
         progress=terminal_progress(quiet=quiet),
     )
     show_text(made.note)
@@ -146,6 +149,7 @@ def layouts(
     part: PartNames = None,
     column: ColumnNames = None,
     patient_folders: PatientFolders = True,
+    name_patients: NamePatients = None,
     write: Annotated[
         Path | None, typer.Option(help="Write what was understood as a manifest CSV.")
     ] = None,
@@ -163,7 +167,7 @@ def layouts(
         return
     found = tumorscope.describe_layout(
         data,
-        layout=layout_options(classes_from, ignore, part, column, patient_folders),
+        layout=layout_options(classes_from, ignore, part, column, patient_folders, name_patients),
         write=write,
     )
     if as_json:

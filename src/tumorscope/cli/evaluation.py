@@ -15,6 +15,7 @@ from tumorscope.cli.options import (
     Debug,
     Figures,
     Ignore,
+    NamePatients,
     OpenPage,
     PartNames,
     PatientFolders,
@@ -61,6 +62,7 @@ def evaluate(
     part: PartNames = None,
     column: ColumnNames = None,
     patient_folders: PatientFolders = True,
+    name_patients: NamePatients = None,
     open_page: OpenPage = False,
     quiet: Quietly = False,
     as_json: AsJson = False,
@@ -79,7 +81,7 @@ def evaluate(
         prevalence=_shares(pairs(prevalence, "--prevalence")),
         robustness=robustness,
         figures=figures or (),
-        layout=layout_options(classes_from, ignore, part, column, patient_folders),
+        layout=layout_options(classes_from, ignore, part, column, patient_folders, name_patients),
         progress=terminal_progress(quiet=quiet),
     )
     folder = Path(run)

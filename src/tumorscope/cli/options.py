@@ -47,6 +47,14 @@ ColumnNames = Annotated[
 PatientFolders = Annotated[
     bool, typer.Option(help="Folders inside of a class's are patients.", show_default=True)
 ]
+NamePatients = Annotated[
+    bool | None,
+    typer.Option(
+        "--name-patients/--no-name-patients",
+        help="File names name patients.",
+        show_default="where beyond doubt",
+    ),
+]
 
 
 def layout_options(
@@ -55,6 +63,7 @@ def layout_options(
     parts: Sequence[str] | None,
     columns: Sequence[str] | None,
     patient_folders: bool,
+    name_patients: bool | None,
 ) -> LayoutOptions:
     """Return what the user says of a layout.
 
@@ -73,6 +82,7 @@ def layout_options(
         parts=cast("Any", named),
         columns=dict(pairs(columns, "--column")),
         patient_folders=patient_folders,
+        name_patients=name_patients,
     )
 
 

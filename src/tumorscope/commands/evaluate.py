@@ -49,6 +49,7 @@ def evaluate(
         TumorscopeError: the run or the data cannot be used.
     """
     require_extra("train", "tumorscope evaluate")
+    from tumorscope.data.dataset import say_layout
     from tumorscope.data.layouts import read_manifest
     from tumorscope.data.store import open_store
     from tumorscope.evaluation import EvaluationOptions
@@ -70,7 +71,9 @@ def evaluate(
     home = Path(read_environment(folder)["data"]["path"])
     if data is not None and Path(data).resolve() != home:
         size = Predictor.load(folder).card.recipe.image_size
-        other = open_store(read_manifest(data, layout), size, progress=progress)
+        manifest = read_manifest(data, layout)
+        say_layout(manifest, progress)
+        other = open_store(manifest, size, progress=progress)
         if not home.exists():
             check_data(folder, other)  # without its own data no other can be told from it
         if not is_same_data(folder, other):

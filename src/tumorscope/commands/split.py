@@ -69,6 +69,7 @@ def split(
     require_extra("train", "tumorscope split")
     path = Path(out)
     _refuse(path, Path(data), folds, keep_test=keep_test)
+    from tumorscope.data.dataset import say_layout
     from tumorscope.data.layouts import read_manifest
     from tumorscope.data.store import MIDDLE, open_store
     from tumorscope.grouping.division import DrawSettings, divide
@@ -84,7 +85,9 @@ def split(
         rules=grouping,
     )
     manifest = read_manifest(data, layout)
-    store = open_store(manifest, MIDDLE, progress=progress or default_progress())
+    reporter = progress or default_progress()
+    say_layout(manifest, reporter)
+    store = open_store(manifest, MIDDLE, progress=reporter)
     survey = Survey(store, rules=grouping)
     division = divide(survey, settings)
     with explained(path):

@@ -31,12 +31,7 @@ def read_store(
     manifest = read_manifest(data, layout)
     if recipe.needs_boxes:
         refuse_without_boxes(manifest, "the recipe needs them")
-    progress.say(
-        f"{manifest.layout}: {len(manifest.rows)} images of {len(manifest.classes)} classes "
-        f"({', '.join(manifest.classes)}){_passed_over(manifest)}"
-    )
-    for sentence in manifest.notes:
-        progress.say(sentence)
+    say_layout(manifest, progress)
     if manifest.unmarked:
         progress.say(_unmarked(manifest.unmarked, used=recipe.label_from == "folder"))
     if recipe.label_from == "boxes":
@@ -49,6 +44,16 @@ def read_store(
     if len(left_out) > 10:
         progress.say(f"left out: … and {len(left_out) - 10} more files")
     return store
+
+
+def say_layout(manifest: Manifest, progress: Progress) -> None:
+    """Say what a data set was taken for, and each thing that its layout left to be guessed."""
+    progress.say(
+        f"{manifest.layout}: {len(manifest.rows)} images of {len(manifest.classes)} classes "
+        f"({', '.join(manifest.classes)}){_passed_over(manifest)}"
+    )
+    for sentence in manifest.notes:
+        progress.say(sentence)
 
 
 def _passed_over(manifest: Manifest) -> str:

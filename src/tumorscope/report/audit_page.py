@@ -13,6 +13,7 @@ from tumorscope._version import __version__
 from tumorscope.checks import Finding, run_checks
 from tumorscope.checks.copies import COPY_COLUMNS, copy_rows
 from tumorscope.checks.summary import summarize_audit
+from tumorscope.data.dataset import say_layout
 from tumorscope.data.layouts import read_manifest
 from tumorscope.data.store import MIDDLE, THUMBNAIL, Store, cache_folder, open_store
 from tumorscope.data.store import VERSION as READING
@@ -54,7 +55,9 @@ def write_audit(
     Raises:
         TumorscopeError: the data cannot be read, or the folder not written.
     """
-    store = open_store(read_manifest(data, layout), MIDDLE, progress=progress)
+    manifest = read_manifest(data, layout)
+    say_layout(manifest, progress)
+    store = open_store(manifest, MIDDLE, progress=progress)
     kept = _kept_audit(store)
     if not (kept / PAGE).is_file():
         with explained(kept, CACHE):

@@ -19,6 +19,7 @@ class LayoutOptions:
         parts: which part a folder, or a value of the column of parts, stands for.
         columns: which column of a table is the image, the label, the patient, by that name.
         patient_folders: whether folders inside of a class's are patients.
+        name_patients: whether file names name patients; where that is beyond doubt, if None.
     """
 
     classes_from: ClassesFrom = "auto"
@@ -26,6 +27,7 @@ class LayoutOptions:
     parts: Mapping[str, PartName] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
     patient_folders: bool = True
+    name_patients: bool | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return what differs from the defaults, as a run's `environment.json` keeps it."""

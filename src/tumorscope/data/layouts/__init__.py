@@ -13,6 +13,7 @@ from tumorscope.data.layouts.coco import Coco
 from tumorscope.data.layouts.detection import Detection, Layout
 from tumorscope.data.layouts.file_names import FileNames
 from tumorscope.data.layouts.folders import ClassFolders
+from tumorscope.data.layouts.patient_names import with_named_patients
 from tumorscope.data.layouts.table import Tables, read_table
 from tumorscope.data.layouts.tree import Tree, describe, walk
 from tumorscope.data.layouts.voc import PascalVoc
@@ -54,7 +55,7 @@ def read_manifest(data: str | Path, options: LayoutOptions = UNSAID) -> Manifest
         reasons = Counter(file.reason for file in manifest.left_out).most_common(3)
         said = "; ".join(f"{reason} ({count})" for reason, count in reasons) or "there are none"
         raise DataError(f"No image in {path} has a class: {said}.")
-    return manifest
+    return with_named_patients(manifest, options.name_patients)
 
 
 def _read(path: Path, options: LayoutOptions) -> Manifest:
