@@ -42,7 +42,7 @@ from tumorscope import cli
 
 LIMIT = 60  # seconds for a verb on a few dozen files
 VERBS = {"layouts": 20, "split": 33, "audit": 14, "predict": 28, "train": 5}  # per hundred trees
-ROUNDS = 200  # after which a process is replaced
+BATCH = 400  # trees for which processes are started
 CLASSES = ("glioma", "meningioma", "no_tumor", "yes", "no", "Grade 1.0", "IDH+", "IDH-", "1", "-1")
 FOLDERS = (
     *CLASSES,
@@ -139,13 +139,14 @@ def main() -> None:
     asked = parser.parse_args()
     numbers = range(asked.first, asked.first + asked.trees)
     start, trials = time.perf_counter(), []
-    with ProcessPoolExecutor(
-        asked.workers, get_context("spawn"), max_tasks_per_child=ROUNDS
-    ) as pool:
-        for trial in pool.map(attempt, numbers, chunksize=10):
-            trials.append(trial)
-            if trial.fault:
-                print(f"Tree {trial.number}, {trial.verb}: {trial.fault}\n{trial.said}", flush=True)
+    for first in range(0, len(numbers), BATCH):
+        # New processes now and then: memory of hundreds of trees is given back for certain.
+        with ProcessPoolExecutor(asked.workers, get_context("spawn")) as pool:
+            for trial in pool.map(attempt, numbers[first : first + BATCH], chunksize=10):
+                trials.append(trial)
+                if trial.fault:
+                    print(f"Tree {trial.number}, {trial.verb}: {trial.fault}\n{trial.said}")
+        print(f"{len(trials)} of {asked.trees} trees", file=sys.stderr, flush=True)
     rows = summarise(trials)
     for row in rows:
         print(*(f"{cell:>10}" for cell in row))
