@@ -48,72 +48,19 @@ FOLDERS = (
     *CLASSES,
     *("train", "test", "val", "Training Set", "valid_images", "images", "labels", "masks", "pred"),
     *("p1", "p2", "patient 03", "T1", "T2", "glioma - Copy", "New folder", ".git", "__MACOSX"),
-    *(
-        "méningiome",
-        "me\u0301ningiome",
-        "a\nb",
-        " ",
-        "-q",
-        "--help",
-        "~",
-        "%s",
-        "[x]",
-        "nan",
-        "x" * 200,
-    ),
-    *("\x1b[31m", "CON", "a.png", "fold_1", "unlabeled"),
+    *("méningiome", "me\u0301ningiome", "a\nb", " ", "-q", "--help", "~", "%s", "[x]", "nan"),
+    *("x" * 200, "\x1b[31m", "CON", "a.png", "fold_1", "unlabeled"),
 )
 STEMS = (
-    *(
-        "0",
-        "1",
-        "2",
-        "slice 7",
-        "aug_0_3",
-        "0_mask",
-        "TCGA_CS_4941_12",
-        "Tr-gl_3",
-        "sub-01_02",
-        "-o",
-    ),
-    *(
-        "x.jpg.rf.0f",
-        "é",
-        "e\u0301",
-        "a\tb",
-        "\u202e",
-        "data",
-        "_classes",
-        "_annotations",
-        "m",
-        "README",
-    ),
+    *("0", "1", "2", "slice 7", "aug_0_3", "0_mask", "TCGA_CS_4941_12", "Tr-gl_3", "sub-01_02"),
+    *("-o", "x.jpg.rf.0f", "é", "e\u0301", "a\tb", "\u202e", "data", "_classes", "_annotations"),
+    *("m", "README"),
 )
-ENDS = (
-    ".png",
-    ".PNG",
-    ".jpg",
-    ".jpeg",
-    ".tif",
-    ".bmp",
-    ".gif",
-    ".webp",
-    "",
-    ".txt",
-    ".csv",
-    ".tsv",
-)
+PICTURES = (".png", ".PNG", ".jpg", ".jpeg", ".tif", ".bmp", ".gif", ".webp")
+ENDS = (*PICTURES, "", ".txt", ".csv", ".tsv")
 MORE_ENDS = (
-    ".json",
-    ".xml",
-    ".yaml",
-    ".zip",
-    ".tar.gz",
-    ".npz",
-    ".mat",
-    ".xlsx",
-    ".dcm",
-    ".nii.gz",
+    *(".json", ".xml", ".yaml", ".zip", ".tar.gz"),
+    *(".npz", ".mat", ".xlsx", ".dcm", ".nii.gz"),
 )
 
 
@@ -318,7 +265,7 @@ def write(path: Path, root: Path, draw: random.Random) -> None:
     }  # fmt: skip
     ending = next((end for end in kinds if end and path.name.endswith(end)), "")
     make = kinds[ending] if draw.random() < 0.8 else draw.choice(list(kinds.values()))
-    if path.suffix.lower() in ENDS[:8] and draw.random() < 0.8:
+    if path.suffix.lower() in PICTURES and draw.random() < 0.8:
         path.write_bytes(picture(draw, draw.choice(("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP"))))
         return
     content = make(root, draw)

@@ -1,6 +1,7 @@
 """The frozen vocabulary that every stage speaks."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -89,6 +90,14 @@ class LeftOut:
     image: str
     reason: str
     files: int = 1
+
+
+def common_reasons(left_out: Iterable[LeftOut], most: int = 3) -> str:
+    """Return why files are not used, the most frequent reasons first, with their counts."""
+    counts: Counter[str] = Counter()
+    for file in left_out:
+        counts[file.reason] += max(file.files, 1)
+    return "; ".join(f"{reason} ({count})" for reason, count in counts.most_common(most))
 
 
 @dataclass(frozen=True, slots=True)

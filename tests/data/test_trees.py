@@ -231,6 +231,8 @@ def slices(pattern: str, patients: str, each: int = 2) -> dict[str, str | bytes 
         (slices("volume_{p}_slice_{s}", "a b b"), 3, 3, False),
         (slices("TCGA_CS_494{p}_19960909_{s}", "a a b b") | slices(
             "TCGA_CS_494{p}_19960909_1{s}", "b b a a"), 4, 4, False),
+        (slices("TCGA_CS_494{p}_19960909_{s}", "ab ab ab ab"), 4, 4, False),  # the same in both
+        (slices("patient{p}_{s}", "a a b b") | {"b/patient1_0.png": 256}, 4, 4, False),
         (slices("case{p}_{s}", "ab ab ab"), 6, 6, False),  # numbers begin anew with each class
         (slices("{p}_{s}", "a a b b"), 0, 4, True),
         (slices("{p}_{s}", "ab ab ab ab"), 0, 8, True),
@@ -310,6 +312,8 @@ def test_a_layout_is_described_and_written(command: Command, tmp_path: Path) -> 
         (row.label, row.patient_id) for row in read_manifest(folder).rows
     ]
     assert len(read_csv(tmp_path / "m.csv")) == 6
+    for verb in (["split"], ["audit", "--out", "audit"]):
+        assert "are taken for patients" in command(verb[0], folder, *verb[1:]).stderr
     loose = command("layouts", folder, "--no-patient-folders", "--json")
     assert json.loads(loose.stdout)["patients"] == 0
     listed = command("layouts").stdout

@@ -180,6 +180,28 @@ def test_best_over_seeds(printed: Callable[[Report, Rows], list[str]]) -> None:
     holds(RESULTS, f"3,064 × 3 | {together[2]} % ({together[3]} to {together[4]}) |")
 
 
+def test_best_as_it_is_now(printed: Callable[[Report, Rows], list[str]]) -> None:
+    """The table of folds and seeds, and what is right of all images."""
+    rows = rows_of("best-now-on-cheng")
+    pattern = r"folds \[(.*)\]: mean ([\d.]+) %, \d+ of \d+ images, ([\d.]+) % \((.*) % to (.*) %\)"
+
+    def found(some: Rows) -> dict[str, tuple[str, ...]]:
+        lines = printed(folds.report, sorted(some, key=lambda own: own["fold"]))
+        return {m[1]: m.groups()[1:] for line in lines if (m := re.search(pattern, line))}
+
+    for seed in "01":
+        own = [one for one in rows if one["seed"] == seed]
+        scores = {one["fold"]: f"{percent(one['accuracy'])} %" for one in own}
+        cells = [scores.get(str(fold), "to come") for fold in range(1, 6)]
+        means = found(own)
+        whole = f"{float(means['1, 2, 3, 4, 5'][0]):.1f} %" if len(own) == 5 else ""
+        holds(BEST, row(seed, *cells, whole, f"{float(means['2, 3, 4, 5'][0]):.1f} %"))
+    _, right, low, high = found([one for one in rows if one["seed"] == "0"])["1, 2, 3, 4, 5"]
+    holds(BEST, f"{right} % of all 3,064 images (95 % interval over patients {low} to {high} %)")
+    _, right, low, high = found(rows)["2, 3, 4, 5"]
+    holds(BEST, f"right on {right} % of folds 2 to 5 ({low} to {high} %)")
+
+
 def test_what_was_tried_for_best(printed: Callable[[Report, Rows], list[str]]) -> None:
     """Frozen early layers on the pairs that both have run, and views on all."""
     *_, together, views = printed(candidates.report, rows_of("best-candidates"))

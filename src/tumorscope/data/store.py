@@ -12,7 +12,6 @@ import os
 import shutil
 import tempfile
 import zlib
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -31,7 +30,7 @@ from tumorscope.data.read import decode_image
 from tumorscope.data.read.image import read_bytes
 from tumorscope.data.resize import resize, resize_squares
 from tumorscope.errors import DataError, UnreadableImage
-from tumorscope.records import LeftOut, Manifest, Row, Slice
+from tumorscope.records import LeftOut, Manifest, Row, Slice, common_reasons
 from tumorscope.support.files import CACHE, explained, write_text
 from tumorscope.support.progress import Progress, Quiet
 
@@ -203,9 +202,10 @@ def open_store(
         first = bad[0]
         raise DataError(f"{manifest.root / first.image}: {first.reason} (--strict).")
     if bad and not len(store):
-        reasons = Counter(file.reason for file in bad).most_common(3)
-        said = "; ".join(f"{reason} ({count})" for reason, count in reasons)
-        raise DataError(f"None of the {len(bad)} images can be read: {said}.")
+        raise DataError(
+            f"None of the {len(bad)} images can be read: {common_reasons(bad)}. Check these files, "
+            "or name another folder."
+        )
     return store
 
 

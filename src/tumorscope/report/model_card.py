@@ -60,6 +60,11 @@ def model_card(results: Results, card: Card) -> str:
     )
 
 
+def bundle_readme(results: Results, card: Card) -> bytes:
+    """Return a bundle's README: its model card, and how to use it."""
+    return f"{model_card(results, card)}\n{usage(card)}".encode(errors="backslashreplace")
+
+
 def usage(card: Card) -> str:
     """Return the part of a bundle's README that says how to use it: Markdown."""
     size = card.preprocessing.image_size

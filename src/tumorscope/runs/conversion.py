@@ -37,7 +37,7 @@ from tumorscope.inference.bundle import (
 from tumorscope.inference.predict import READ_BATCH, Predictor
 from tumorscope.metrics.intervals import paired_gain, unseen_share
 from tumorscope.records import Partition
-from tumorscope.report.model_card import model_card, usage
+from tumorscope.report.model_card import bundle_readme
 from tumorscope.runs.evaluation import run_data
 from tumorscope.runs.folder import read_results
 from tumorscope.runs.options import ExportOptions
@@ -124,9 +124,7 @@ def convert_run(run: Path, folder: Path, options: ExportOptions, progress: Progr
             )
         conversion = conversion.model_copy(update={"forced": objection})
     card = card.model_copy(update={"conversion": conversion})
-    contents[README] = f"{model_card(results, card)}\n{usage(card)}".encode(
-        errors="backslashreplace"
-    )
+    contents[README] = bundle_readme(results, card)
     write_bundle(folder, card, contents)
     return card
 

@@ -15,7 +15,7 @@ from tumorscope.grouping.survey import Survey
 from tumorscope.inference.bundle import README, write_bundle
 from tumorscope.inference.predict import Predictor
 from tumorscope.records import Part, Partition
-from tumorscope.report.model_card import model_card, usage
+from tumorscope.report.model_card import bundle_readme
 from tumorscope.report.page import RunRecord, write_report
 from tumorscope.runs.folder import (
     PREDICTIONS,
@@ -151,8 +151,4 @@ def _add_scores(bundle: Path, card: Card, results: Results) -> None:
     """Write into a bundle what its model scored."""
     scores = {name: getattr(results.all, name) for name in ON_CARD}
     scored = card.model_copy(update={"summary": results.summary, "scores": scores})
-    write_bundle(
-        bundle,
-        scored,
-        {README: f"{model_card(results, card)}\n{usage(card)}".encode(errors="backslashreplace")},
-    )
+    write_bundle(bundle, scored, {README: bundle_readme(results, card)})

@@ -4,7 +4,6 @@ Each layout is one class that recognises a tree and reads it; `LAYOUTS` holds th
 which they are tried, and messages and documentation are made from it.
 """
 
-from collections import Counter
 from pathlib import Path
 
 from tumorscope.data.layouts.archive import is_archive, unpacked
@@ -19,7 +18,7 @@ from tumorscope.data.layouts.tree import Tree, describe, walk
 from tumorscope.data.layouts.voc import PascalVoc
 from tumorscope.data.layouts.yolo import YoloTree
 from tumorscope.errors import DataError
-from tumorscope.records import Manifest
+from tumorscope.records import Manifest, common_reasons
 from tumorscope.schema.layout import UNSAID, LayoutOptions
 
 __all__ = ["LAYOUTS", "LayoutOptions", "find_layout", "read_manifest", "refuse_missing"]
@@ -52,9 +51,10 @@ def read_manifest(data: str | Path, options: LayoutOptions = UNSAID) -> Manifest
     refuse_missing(path)
     manifest = _read(path, options)
     if not manifest.rows:
-        reasons = Counter(file.reason for file in manifest.left_out).most_common(3)
-        said = "; ".join(f"{reason} ({count})" for reason, count in reasons) or "there are none"
-        raise DataError(f"No image in {path} has a class: {said}.")
+        said = common_reasons(manifest.left_out) or "there are none"
+        raise DataError(
+            f"No image in {path} has a class: {said}. 'tumorscope layouts' lists what can be read."
+        )
     return with_named_patients(manifest, options.name_patients)
 
 

@@ -60,8 +60,8 @@ def with_named_patients(manifest: Manifest, wanted: bool | None) -> Manifest:
 def _named(manifest: Manifest, *, certain: bool) -> dict[str, str]:
     """Return the patient that each image's name names, where it does.
 
-    Where two classes have images of one name, their numbers begin anew with each class: patients
-    are then those of the class.
+    Where most of these names occur in two classes, their numbers begin anew with each class:
+    patients are then those of the class. An archive's identifier is one patient wherever it stands.
     """
     stems = {row.image: PurePosixPath(row.image).stem for row in manifest.rows}
     read = _certain if certain else _numbered
@@ -69,10 +69,14 @@ def _named(manifest: Manifest, *, certain: bool) -> dict[str, str]:
     classes: dict[str, set[str]] = {}
     for row in manifest.rows:
         classes.setdefault(stems[row.image], set()).add(row.label)
-    if any(len(classes[stems[image]]) > 1 for image in found):
-        labels = {row.image: row.label for row in manifest.rows}
-        return {image: f"{labels[image]}/{patient}" for image, patient in found.items()}
-    return found
+    anew = sum(len(classes[stems[image]]) > 1 for image in found)
+    if anew <= len(found) / 2:
+        return found
+    labels = {row.image: row.label for row in manifest.rows}
+    return {
+        image: patient if ARCHIVE.fullmatch(patient) else f"{labels[image]}/{patient}"
+        for image, patient in found.items()
+    }
 
 
 def _certain(stem: str) -> str | None:
