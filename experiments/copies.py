@@ -33,7 +33,7 @@ from tumorscope.support.files import write_csv
 
 BORDERS = ("constant", "nearest", "reflect", "wrap")
 THREE = "three at once"
-SETS = {"cheng": 1, "sartaj": 1, "yesno": 12}  # how often each slice gets a copy
+SETS = {"cheng": 1, "sartaj": 4, "yesno": 12}  # how often each slice gets a copy
 COLUMNS = ("data", "change", "copies", "found", "recall", "wrong_links", "seconds")
 
 Grey = NDArray[np.float32]

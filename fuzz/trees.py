@@ -32,6 +32,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -40,7 +41,7 @@ from PIL import Image
 
 from tumorscope import cli
 
-LIMIT = 60  # seconds for a verb on a few dozen files
+LIMIT = 60  # seconds for a verb on a few dozen files, on a machine that has nothing else to do
 VERBS = {"layouts": 20, "split": 33, "audit": 14, "predict": 28, "train": 5}  # per hundred trees
 BATCH = 400  # trees for which processes are started
 CLASSES = ("glioma", "meningioma", "no_tumor", "yes", "no", "Grade 1.0", "IDH+", "IDH-", "1", "-1")
@@ -82,14 +83,16 @@ def main() -> None:
     parser.add_argument("trees", type=int)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--limit", type=int, default=LIMIT, help="seconds for a verb")
     parser.add_argument("--save", type=Path)
     asked = parser.parse_args()
+    one = partial(attempt, limit=asked.limit)
     numbers = range(asked.first, asked.first + asked.trees)
     start, trials = time.perf_counter(), []
     for first in range(0, len(numbers), BATCH):
         # New processes now and then: memory of hundreds of trees is given back for certain.
         with ProcessPoolExecutor(asked.workers, get_context("spawn")) as pool:
-            for trial in pool.map(attempt, numbers[first : first + BATCH], chunksize=10):
+            for trial in pool.map(one, numbers[first : first + BATCH], chunksize=10):
                 trials.append(trial)
                 if trial.fault:
                     print(f"Tree {trial.number}, {trial.verb}: {trial.fault}\n{trial.said}")
@@ -121,7 +124,7 @@ def summarise(trials: list[Trial]) -> list[tuple[object, ...]]:
     return rows
 
 
-def attempt(number: int) -> Trial:
+def attempt(number: int, limit: int = LIMIT) -> Trial:
     """Lay one tree out, run one verb on it, and look at what it did."""
     draw = random.Random(number)  # noqa: S311 (drawn again by its number)
     with tempfile.TemporaryDirectory(prefix="tumorscope-trees-") as folder:
@@ -139,7 +142,7 @@ def attempt(number: int) -> Trial:
         before = snapshot(data)
         verb = draw.choices(list(VERBS), list(VERBS.values()))[0]
         words = [verb, *command(verb, str(given(data, draw)), draw, place)]
-        faulthandler.dump_traceback_later(LIMIT, exit=True)
+        faulthandler.dump_traceback_later(limit, exit=True)
         start = time.perf_counter()
         code, said = run(words, place)
         seconds = time.perf_counter() - start

@@ -17,9 +17,11 @@ from tumorscope.grouping.alignment import Floats, Images, agreement, align, blur
 from tumorscope.grouping.descriptor import describe
 from tumorscope.grouping.likeness import NearCopy, components, search_index
 
-ALIKE = 0.8  # codes below this are not compared
 SEARCHED = 16  # neighbours of each image that are known
-NEIGHBOURS = 4  # of which so many are compared with it, without those in one chain with it
+ALIKE, NEIGHBOURS = 0.8, 4  # of which so many, with codes as near as that, are compared with it
+# In a set that was augmented, farther ones too: one copy in fifty has a code that misleads.
+ALIKE_IF_AUGMENTED, NEIGHBOURS_IF_AUGMENTED = 0.4, 8
+AUGMENTED = 0.1  # of the images have a copy among their nearest
 CHUNK = 32  # pairs at a time; what is computed of them stays in a core's cache
 ROUGHLY, PROMISING = 0.93, 0.945  # agreement, blurred and at 64 px, below which no more is done
 HELD = 0.2  # of an image's structure must lie in the other
@@ -47,16 +49,22 @@ def augmented_copies(
     """
     codes, count = describe(thumbnails), len(thumbnails)
     close, rows = search_index(codes).search(codes, SEARCHED)
-    open_ = (rows >= 0) & (close >= ALIKE)
+    open_, near = rows >= 0, close >= ALIKE
     copies: list[NearCopy] = []
-    for _ in range(NEIGHBOURS):
+    rounds = NEIGHBOURS
+    for turn in range(NEIGHBOURS_IF_AUGMENTED):
+        if turn == rounds:
+            break
         chain = components(count, [*known, *((copy.first, copy.second) for copy in copies)])
         open_ &= chain[rows] != chain[:, None]
-        asking = np.flatnonzero(open_.any(axis=1))
-        nearest = open_[asking].argmax(axis=1)
+        asked = open_ & near
+        asking = np.flatnonzero(asked.any(axis=1))
+        nearest = asked[asking].argmax(axis=1)
         open_[asking, nearest] = False
         pairs = np.sort(np.stack([asking, rows[asking, nearest]], axis=1), axis=1)
         copies += _judge(np.unique(pairs, axis=0), thumbnails, at_128)
+        if turn == 0 and len(copies) >= AUGMENTED * count:
+            near, rounds = close >= ALIKE_IF_AUGMENTED, NEIGHBOURS_IF_AUGMENTED
     return copies
 
 
