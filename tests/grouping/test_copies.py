@@ -48,9 +48,9 @@ def recall(images: list[NDArray[np.float32]], kinds: list[str]) -> float:
 
 
 def test_planted_changes_are_found(yesno: list[NDArray[np.float32]]) -> None:
-    """Changed in one way, all kinds together, 98 % of copies are found; in three ways, 95 %."""
+    """Changed in one way, all kinds together, 99 % of copies are found; in three ways, 95 %."""
     alone = [[*CHANGES][n % len(CHANGES)] for n in range(len(yesno))]
-    assert recall(yesno, alone) >= 0.98  # 84 copies: one may be missed
+    assert recall(yesno, alone) >= 0.99  # 84 copies: none may be missed
     assert recall(yesno, [THREE] * len(yesno)) >= 0.95
 
 

@@ -20,19 +20,19 @@ Images = NDArray[np.uint8]
 
 COARSE = 32  # the side at which warps are looked for, in pixels
 REACH = 8  # pixels of it that an image may be shifted
-STARTS = 2  # how many of the best are followed
 MIRRORINGS = 8  # bit 0 mirrors left and right, bit 1 top and bottom, bit 2 exchanges the axes
 LARGEST_STEP = (0.15, 0.15, 0.25)  # of a warp's columns, in one Gauss-Newton step
 GAIN = (0.2, 5.0)  # how far contrast may differ
 DAMPING = 1e-3
 
 
-def align(source: Images, target: Images) -> tuple[Floats, Floats]:
+def align(source: Images, target: Images, starts: int = 2) -> tuple[Floats, Floats]:
     """Find the warps that lay sources on targets, to about a pixel of 64.
 
     Args:
         source: uint8, shape (n, 64, 64).
         target: as `source`.
+        starts: how many of the most promising ways are followed.
 
     Returns:
         The warps, float32, shape (n, 2, 3), and how well the blurred images then agree, as
@@ -43,7 +43,7 @@ def align(source: Images, target: Images) -> tuple[Floats, Floats]:
     )
     best = np.zeros((len(source), 2, 3), np.float32)
     best_score = np.full(len(source), -np.inf, np.float32)
-    for start in find_starts(source, target):
+    for start in find_starts(source, target, starts):
         warp = refine(*very_soft, start, steps=8, stride=4)
         warp = refine(*soft, warp, steps=8, stride=4)
         score, _ = agreement(*soft, warp, margin=3)
@@ -199,8 +199,8 @@ def _sampled(
     return top + down * (bottom - top), inside
 
 
-def find_starts(source: Images, target: Images) -> list[Floats]:
-    """Return the `STARTS` most promising warps of each pair, each float32, shape (n, 2, 3)."""
+def find_starts(source: Images, target: Images, most: int) -> list[Floats]:
+    """Return the most promising warps of each pair, each float32, shape (n, 2, 3)."""
     matrices, count = _start_matrices(), len(source)
     own, other = _bands(source), fft.rfft2(_bands(target))[:, None]
     moved = np.stack(
@@ -222,13 +222,13 @@ def find_starts(source: Images, target: Images) -> list[Floats]:
     place = likeness.argmax(axis=2)
     score = np.take_along_axis(likeness, place[..., None], 2)[..., 0]
     signed = np.where(shifts > REACH, shifts - COARSE, shifts) * (2 / COARSE)
-    starts = []
-    for chosen in np.argsort(-score, axis=1)[:, :STARTS].T:
+    found = []
+    for chosen in np.argsort(-score, axis=1)[:, :most].T:
         shift = np.stack(np.divmod(place[np.arange(count), chosen], len(shifts)), axis=1)
         matrix = matrices[chosen]
         offset = -matrix @ signed[shift][..., None]
-        starts.append(np.concatenate([matrix, offset], axis=2).astype(np.float32))
-    return starts
+        found.append(np.concatenate([matrix, offset], axis=2).astype(np.float32))
+    return found
 
 
 def _bands(images: Images) -> Floats:

@@ -7,6 +7,7 @@ Candidates are found by their code (`descriptor`), laid on each other (`alignmen
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,13 +18,28 @@ from tumorscope.grouping.alignment import Floats, Images, agreement, align, blur
 from tumorscope.grouping.descriptor import describe
 from tumorscope.grouping.likeness import NearCopy, components, search_index
 
-SEARCHED = 16  # neighbours of each image that are known
+SEARCHED = 48  # neighbours of each image that are known
 ALIKE, NEIGHBOURS = 0.8, 4  # of which so many, with codes as near as that, are compared with it
-# In a set that was augmented, farther ones too: one copy in fifty has a code that misleads.
-ALIKE_IF_AUGMENTED, NEIGHBOURS_IF_AUGMENTED = 0.4, 8
-AUGMENTED = 0.1  # of the images have a copy among their nearest
 CHUNK = 32  # pairs at a time; what is computed of them stays in a core's cache
-ROUGHLY, PROMISING = 0.93, 0.945  # agreement, blurred and at 64 px, below which no more is done
+
+
+@dataclass(frozen=True)
+class Look:
+    """How closely a pair is looked at.
+
+    Attributes:
+        starts: how many ways to lay one image on the other are followed.
+        roughly, promising: the agreement, blurred and at 64 px, below which no more is done.
+    """
+
+    starts: int
+    roughly: float
+    promising: float
+
+
+FIRST_LOOK, SECOND_LOOK = Look(2, 0.93, 0.945), Look(6, 0.7, 0.8)
+LEFT_ALONE = 0.1  # of the images have no copy, at most, in a set that was augmented throughout
+ALIKE_IF_ALONE = 0.3  # codes below this are not compared at the second look
 HELD = 0.2  # of an image's structure must lie in the other
 LARGEST_STRETCH = 2.0
 
@@ -40,7 +56,8 @@ def augmented_copies(
 ) -> list[NearCopy]:
     """Find images that are augmented copies of each other, and chains of them.
 
-    Of the pairs within a chain of copies not all are listed.
+    Of the pairs within a chain of copies not all are listed. Where nearly all images have copies,
+    those without are looked at a second time, more closely: they were probably augmented too.
 
     Args:
         thumbnails: uint8, shape (n, 64, 64).
@@ -49,37 +66,50 @@ def augmented_copies(
     """
     codes, count = describe(thumbnails), len(thumbnails)
     close, rows = search_index(codes).search(codes, SEARCHED)
-    open_, near = rows >= 0, close >= ALIKE
+    seen = rows >= 0
     copies: list[NearCopy] = []
-    rounds = NEIGHBOURS
-    for turn in range(NEIGHBOURS_IF_AUGMENTED):
-        if turn == rounds:
-            break
+
+    def compare_nearest(open_: NDArray[np.bool_], look: Look, *, alone: bool) -> None:
+        """Compare each image with the nearest neighbour that is left to compare it with."""
         chain = components(count, [*known, *((copy.first, copy.second) for copy in copies)])
         open_ &= chain[rows] != chain[:, None]
-        asked = open_ & near
+        asked = open_ & (np.bincount(chain)[chain] == 1)[:, None] if alone else open_
         asking = np.flatnonzero(asked.any(axis=1))
         nearest = asked[asking].argmax(axis=1)
         open_[asking, nearest] = False
         pairs = np.sort(np.stack([asking, rows[asking, nearest]], axis=1), axis=1)
-        copies += _judge(np.unique(pairs, axis=0), thumbnails, at_128)
-        if turn == 0 and len(copies) >= AUGMENTED * count:
-            near, rounds = close >= ALIKE_IF_AUGMENTED, NEIGHBOURS_IF_AUGMENTED
+        copies.extend(_judge(np.unique(pairs, axis=0), thumbnails, at_128, look))
+
+    likely = seen & (close >= ALIKE)
+    for _ in range(NEIGHBOURS):
+        compare_nearest(likely, FIRST_LOOK, alone=False)
+    chain = components(count, [*known, *((copy.first, copy.second) for copy in copies)])
+    if (np.bincount(chain)[chain] == 1).sum() <= LEFT_ALONE * count:
+        possible = seen & (close >= ALIKE_IF_ALONE)
+        for _ in range(SEARCHED):
+            compare_nearest(possible, SECOND_LOOK, alone=True)
     return copies
 
 
 def _judge(
-    pairs: NDArray[np.intp], thumbnails: Images, at_128: Callable[[NDArray[np.intp]], Images]
+    pairs: NDArray[np.intp],
+    thumbnails: Images,
+    at_128: Callable[[NDArray[np.intp]], Images],
+    look: Look,
 ) -> list[NearCopy]:
     """Return the pairs that are copies: at each step fewer are looked at, and more closely."""
     if not len(pairs):
         return []
-    warp, score = _in_chunks(lambda a, b: align(thumbnails[a], thumbnails[b]), *pairs.T)
-    pairs, warp = pairs[score >= ROUGHLY], warp[score >= ROUGHLY]
+    warp, score = _in_chunks(
+        lambda a, b: align(thumbnails[a], thumbnails[b], look.starts), *pairs.T
+    )
+    pairs, warp = pairs[score >= look.roughly], warp[score >= look.roughly]
     if not len(pairs):
         return []
     likely, warp = _in_chunks(
-        lambda a, b, own: _promising(thumbnails[a], thumbnails[b], own), *pairs.T, warp
+        lambda a, b, own: _promising(thumbnails[a], thumbnails[b], own, look.promising),
+        *pairs.T,
+        warp,
     )
     pairs, warp = pairs[likely], warp[likely]
     if not len(pairs):
@@ -105,13 +135,15 @@ def _in_chunks(
         return [np.concatenate(parts) for parts in zip(*found, strict=True)]
 
 
-def _promising(source: Images, target: Images, warp: Floats) -> tuple[NDArray[np.bool_], Floats]:
+def _promising(
+    source: Images, target: Images, warp: Floats, least: float
+) -> tuple[NDArray[np.bool_], Floats]:
     """Say which pairs are worth a look at 128 px, and return better warps."""
     sharp = blurred(source, 1 / 80), blurred(target, 1 / 80)
     warp = refine(*sharp, warp, steps=5, stride=2)
     score, shared = agreement(*sharp, warp, margin=2)
     stretch = np.linalg.svd(warp[:, :, :2], compute_uv=False)
-    likely = (score >= PROMISING) & (shared >= HELD)
+    likely = (score >= least) & (shared >= HELD)
     likely &= (stretch[:, 0] < LARGEST_STRETCH) & (stretch[:, 1] > 1 / LARGEST_STRETCH)
     return likely, warp
 
