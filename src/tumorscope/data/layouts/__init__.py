@@ -4,6 +4,7 @@ Each layout is one class that recognises a tree and reads it; `LAYOUTS` holds th
 which they are tried, and messages and documentation are made from it.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from tumorscope.data.layouts.archive import is_archive, unpacked
@@ -13,6 +14,7 @@ from tumorscope.data.layouts.detection import Detection, Layout
 from tumorscope.data.layouts.file_names import FileNames
 from tumorscope.data.layouts.folders import ClassFolders
 from tumorscope.data.layouts.patient_names import with_named_patients
+from tumorscope.data.layouts.scans import open_scans
 from tumorscope.data.layouts.table import Tables, read_table
 from tumorscope.data.layouts.tree import Tree, describe, walk
 from tumorscope.data.layouts.voc import PascalVoc
@@ -33,7 +35,6 @@ LAYOUTS: tuple[Layout, ...] = (
     MatFiles(),
     NpzFile(),
 )
-SCANS = (".dcm", ".dicom", ".ima", ".nii", ".nii.gz")
 
 
 def read_manifest(data: str | Path, options: LayoutOptions = UNSAID) -> Manifest:
@@ -67,8 +68,22 @@ def _read(path: Path, options: LayoutOptions) -> Manifest:
     tree = walk(unpacked(path) if path.is_file() else path)
     if len(tree.files) == 1 and is_archive(Path(tree.files[0])):
         tree = walk(unpacked(tree.root / tree.files[0]))
+    if tree.scans and not tree.images:
+        return _read_scans(tree, options, path)
     layout, _ = find_layout(tree, options, path)
     return layout.read(tree, options)
+
+
+def _read_scans(tree: Tree, options: LayoutOptions, shown: Path) -> Manifest:
+    """Read what a scanner wrote by the layout that fits the pictures made of it."""
+    scans = open_scans(tree)
+    if not scans.slices:
+        said = common_reasons(scans.tree.left_out)
+        raise DataError(f"None of the {scans.scans} files of a scanner in {shown} is used: {said}.")
+    if scans.name_patients:
+        options = replace(options, patient_folders=False, name_patients=False)
+    layout, _ = find_layout(scans.tree, options, shown)
+    return scans.described(layout.read(scans.tree, options))
 
 
 def find_layout(tree: Tree, options: LayoutOptions, shown: Path) -> tuple[Layout, Detection]:
@@ -104,9 +119,6 @@ def _what_lacks(tree: Tree) -> str:
     """Say what a tree without a layout lacks, as far as that can be told."""
     if tree.images:
         return f": nothing says the class of its {len(tree.images)} images"
-    scans = [path for path in tree.files if path.lower().endswith(SCANS)]
-    if scans:
-        return f": its {len(scans)} files of a scanner must be converted to PNG first"
     return ": it holds no image"
 
 

@@ -1,18 +1,15 @@
 """Archives: unpacked into the cache, once, within bounds, and nothing outside of their folder."""
 
-import hashlib
 import lzma
 import shutil
 import tarfile
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 
-from tumorscope.data.store import cache_folder
+from tumorscope.data.layouts.kept import made_once, state_of
 from tumorscope.errors import DataError
-from tumorscope.support.files import CACHE, explained
 
 ENDINGS = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 MOST_SQUEEZED = 200  # times that the content may be larger than the archive
@@ -35,22 +32,11 @@ def unpacked(path: Path) -> Path:
     Raises:
         DataError: it is damaged, too large, or has a file that would lie outside.
     """
-    state = path.stat()
-    key = repr((str(path.resolve()), state.st_size, state.st_mtime_ns, state.st_ino))
-    folder = cache_folder() / "unpacked" / hashlib.sha256(key.encode()).hexdigest()[:32]
-    if folder.is_dir():
-        return folder
-    with explained(folder.parent, CACHE):
-        folder.parent.mkdir(parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(dir=folder.parent))
+    key = (str(path.resolve()), state_of(path.parent, [path.name]))
     try:
-        _unpack(path, new)
-        new.replace(folder)
+        return made_once(key, lambda folder: _unpack(path, folder))
     except (OSError, zipfile.BadZipFile, tarfile.TarError, *DAMAGED) as error:
         raise DataError(f"{path} is no archive that can be read ({error}).") from error
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
-    return folder
 
 
 def _unpack(path: Path, folder: Path) -> None:

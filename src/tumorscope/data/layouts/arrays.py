@@ -3,9 +3,6 @@
 Their slices are written as pictures into the cache, once; 16-bit levels stay 16-bit.
 """
 
-import hashlib
-import shutil
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -18,8 +15,8 @@ from PIL import Image
 
 from tumorscope.data.layouts.boxes import make_box
 from tumorscope.data.layouts.detection import Detection
+from tumorscope.data.layouts.kept import made_once, state_of
 from tumorscope.data.layouts.tree import Tree, kinds
-from tumorscope.data.store import cache_folder
 from tumorscope.errors import DataError
 from tumorscope.records import Box, LeftOut, Manifest, Part, Row
 from tumorscope.schema.layout import LayoutOptions
@@ -96,19 +93,8 @@ def _manifest(
     layout: str, tree: Tree, files: list[str], slices: Callable[[], Iterable[_Slice]]
 ) -> Manifest:
     """Return what was written from some files, after writing it where that was not done before."""
-    state = [(name, (tree.root / name).stat()) for name in files]
-    key = [(name, own.st_size, own.st_mtime_ns, own.st_ino) for name, own in state]
-    digest = hashlib.sha256(repr((VERSION, str(tree.root.resolve()), key)).encode()).hexdigest()
-    folder = cache_folder() / "unpacked" / digest[:32]
-    if not folder.is_dir():
-        with explained(folder, CACHE):
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            new = Path(tempfile.mkdtemp(dir=folder.parent))
-        try:
-            _write(new, slices())
-            new.replace(folder)
-        finally:
-            shutil.rmtree(new, ignore_errors=True)
+    key = (VERSION, str(tree.root.resolve()), state_of(tree.root, files))
+    folder = made_once(key, lambda new: _write(new, slices()))
     table = read_csv(folder / "slices.csv")
     rows = tuple(_row(line) for line in table if not line["reason"])
     if not rows:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
+from tumorscope.data.read.dicom import is_dicom
 from tumorscope.records import LeftOut
 from tumorscope.support.files import shown_name
 
@@ -20,6 +21,8 @@ OTHER_SUFFIXES = {
     *(".py", ".ipynb", ".pdf", ".doc", ".docx", ".zip", ".gz", ".tar", ".mat", ".npy", ".npz"),
     *(".dcm", ".nii", ".h5", ".svg", ".log", ".db", ".ini"),
 }
+SCAN_ENDINGS = (".dcm", ".dicom", ".ima", ".nii", ".nii.gz", ".mgz", ".mgh")
+BEGINNING = 160  # bytes of a file that tell what it is
 BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM", b"II*\x00", b"MM\x00*", b"RIFF")
 
 
@@ -49,8 +52,20 @@ class Tree:
     def _is_image(self, path: str) -> bool:
         suffix = PurePosixPath(path).suffix.lower()
         return suffix in IMAGE_SUFFIXES or (
-            suffix not in OTHER_SUFFIXES and _begins_like_image(self.root / path)
+            suffix not in OTHER_SUFFIXES and _beginning(self.root / path).startswith(BEGINNINGS)
         )
+
+    @cached_property
+    def scans(self) -> list[str]:
+        """The files of a scanner: DICOM objects, by name or by content, and NIfTI volumes."""
+        return [path for path in self.files if self._is_scan(path)]
+
+    def _is_scan(self, path: str) -> bool:
+        suffix = PurePosixPath(path).suffix.lower()
+        if path.lower().endswith(SCAN_ENDINGS):
+            return True
+        known = suffix in IMAGE_SUFFIXES or suffix in OTHER_SUFFIXES
+        return not known and is_dicom(_beginning(self.root / path))
 
     def inside(self, folder: str) -> list[str]:
         """Return the files in a folder and below it."""
@@ -127,13 +142,13 @@ def is_stray(name: str) -> bool:
     return name.startswith(".") or name.casefold() in STRAY_NAMES
 
 
-def _begins_like_image(path: Path) -> bool:
-    """Say whether a file's first bytes are those of an image."""
+def _beginning(path: Path) -> bytes:
+    """Return a file's first bytes, none where it cannot be opened."""
     try:
         with path.open("rb") as file:
-            return file.read(len(max(BEGINNINGS, key=len))).startswith(BEGINNINGS)
+            return file.read(BEGINNING)
     except OSError:
-        return False
+        return b""
 
 
 def kinds(paths: Iterable[str]) -> dict[str, int]:

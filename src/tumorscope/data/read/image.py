@@ -1,4 +1,4 @@
-"""JPEG, PNG, BMP, TIFF, WebP and GIF files to grey slices."""
+"""JPEG, PNG, BMP, TIFF, WebP and GIF files, and DICOM objects of one slice, to grey slices."""
 
 import logging
 import stat
@@ -11,6 +11,8 @@ import numpy as np
 from PIL import Image, ImageChops, ImageOps, UnidentifiedImageError
 
 from tumorscope.data.read.budget import PixelBudget
+from tumorscope.data.read.dicom import is_dicom, open_dicom
+from tumorscope.data.read.nifti import is_nifti
 from tumorscope.data.read.tiff import (
     SIGNATURES,
     forgets_white_is_zero,
@@ -18,7 +20,7 @@ from tumorscope.data.read.tiff import (
     misread,
     open_rare_tiff,
 )
-from tumorscope.errors import UnreadableImage
+from tumorscope.errors import MissingExtra, UnreadableImage
 from tumorscope.records import Pixels, Slice
 
 for talker in ("PIL", "tifffile"):  # what matters is raised, and nothing goes to the terminal
@@ -92,7 +94,8 @@ def decode_image(content: bytes) -> Slice:
 
     The first frame is taken, EXIF orientation applied, transparency laid on black and colour
     turned grey (ITU-R 601-2). More than eight bits are scaled so that 0 stays 0 and the image's
-    maximum becomes 255; such a slice is float32.
+    maximum becomes 255; such a slice is float32. A DICOM object must hold one slice; its levels are
+    scaled as `tumorscope.data.read.intensity` says.
 
     Raises:
         UnreadableImage: empty, not an image, truncated, damaged, or too large.
@@ -103,6 +106,10 @@ def decode_image(content: bytes) -> Slice:
         if content.lstrip()[: len(beginning)].lower() == beginning:
             raise UnreadableImage(what)
     try:
+        if is_dicom(content):
+            return _only_slice(content)
+        if is_nifti(content):
+            raise UnreadableImage("a volume, not one slice")
         return _decode(content)
     except UnreadableImage:
         raise
@@ -110,6 +117,20 @@ def decode_image(content: bytes) -> Slice:
         raise UnreadableImage("not an image in a format that can be read") from error
     except DAMAGED as error:
         raise UnreadableImage(_reason(error)) from error
+
+
+def _only_slice(content: bytes) -> Slice:
+    """Return the slice of a DICOM object that holds one."""
+    try:
+        found = open_dicom(content)
+    except MissingExtra as error:
+        raise UnreadableImage(str(error)) from error
+    if found.refusal:
+        raise UnreadableImage(found.refusal)
+    if found.frames > 1:
+        raise UnreadableImage(f"{found.frames} slices in one file, not one slice")
+    with BUDGET.taking(found.pixels):
+        return found.slice()
 
 
 def _decode(content: bytes) -> Slice:

@@ -1,0 +1,34 @@
+"""Levels of a scanner to grey levels.
+
+MRI has no units: the same tissue has the level 300 on one scanner and 9,000 on the next, and the
+window that a scanner stores beside an image is a setting of its display. Slices of a scanner are
+therefore scaled by their own levels, each by itself, so that one slice gives the same picture alone
+and within its series.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+AIR, BRIGHTEST = 1.0, 99.5  # percentiles: of all pixels, and of those inside the head
+
+
+def normalise(levels: NDArray[np.floating] | NDArray[np.integer]) -> NDArray[np.float32]:
+    """Scale a slice so that air is 0 and what is brightest in the head is 255.
+
+    Black is the 1st percentile of all pixels. White is the 99.5th percentile of the pixels above
+    their mean, which are those inside the head. What lies beyond is cut off.
+
+    Args:
+        levels: of any range, shape (height, width); what is not finite counts as 0.
+
+    Returns:
+        float32 in [0, 255], of the same shape; all 0 where all levels are one.
+    """
+    values = np.nan_to_num(levels.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    black = np.percentile(values, AIR)
+    head = values[values > values.mean()]
+    white = np.percentile(head, BRIGHTEST) if head.size else black
+    if white <= black:
+        return np.zeros(values.shape, np.float32)
+    scaled = (values - black) * np.float32(255 / (white - black))
+    return np.asarray(np.clip(scaled, 0, 255), np.float32)

@@ -1,0 +1,124 @@
+"""NIfTI and MGH volumes to slices, in the directions in which radiologists look at them."""
+
+import gzip
+import struct
+import zlib
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorscope.data.read.intensity import normalise
+from tumorscope.errors import UnreadableImage
+from tumorscope.records import Slice
+from tumorscope.support.extras import require_extra
+
+ENDINGS = (".nii", ".nii.gz", ".mgz", ".mgh")
+HEADER = 284  # bytes, the shortest of them
+MAX_BYTES = 2_000_000_000  # of a volume, unpacked
+PLANES = ("sagittal", "coronal", "axial")
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A volume, turned so that its axes run to the right, the front and the top of the patient.
+
+    Attributes:
+        levels: shape (right, front, top), as measured.
+        spacing: from voxel to voxel, in mm.
+        volumes: how many the file holds; the first is taken.
+    """
+
+    levels: NDArray[Any]
+    spacing: tuple[float, float, float]
+    volumes: int = 1
+
+    @property
+    def axis(self) -> int:
+        """The axis to look along: that of the largest spacing; from the top where all are alike."""
+        widest = max(self.spacing)
+        return max(n for n in range(3) if self.spacing[n] > 0.99 * widest)
+
+    @property
+    def plane(self) -> str:
+        """The plane of its slices."""
+        return PLANES[self.axis]
+
+    def __len__(self) -> int:
+        return int(self.levels.shape[self.axis])
+
+    def picture(self, number: int) -> NDArray[Any]:
+        """Return the levels of one slice, counted from the left, the back or the bottom.
+
+        As radiologists look at it: the patient's right is on the left of an axial and a coronal
+        picture, the front of the head on the left of a sagittal one; the front (axial) or the top
+        of the head is up.
+        """
+        plane = np.take(self.levels, number, axis=self.axis)
+        return np.asarray(plane[::-1, ::-1].T)
+
+    def slice(self, number: int) -> Slice:
+        """Return one slice as every part of the product sees it."""
+        return Slice(normalise(self.picture(number)), "NIfTI", "F")
+
+
+def is_nifti(content: bytes) -> bool:
+    """Say whether bytes begin like a NIfTI or MGH volume, compressed or not."""
+    head = content[:400]
+    if head[:2] == b"\x1f\x8b":
+        try:
+            head = zlib.decompressobj(31).decompress(content[:4096], 400)
+        except zlib.error:
+            return False
+    if head[344:348] in (b"n+1\0", b"ni1\0") or head[4:8] == b"n+2\0":
+        return True
+    return len(head) >= 28 and struct.unpack(">i", head[:4])[0] == 1 and head[4:6] == b"\0\0"
+
+
+def open_nifti(content: bytes) -> Volume:
+    """Read a volume.
+
+    Raises:
+        UnreadableImage: damaged, too large, or of other than three or four axes.
+        MissingExtra: nibabel is not installed.
+    """
+    require_extra("nifti", "Reading NIfTI")
+    try:
+        return _open(_inflated(content))
+    except UnreadableImage:
+        raise
+    except Exception as error:  # noqa: BLE001 (whatever a damaged file makes the reader raise)
+        raise UnreadableImage(f"damaged volume ({type(error).__name__})") from None
+
+
+def _open(content: bytes) -> Volume:
+    import nibabel  # noqa: PLC0415 (an extra)
+
+    kinds: tuple[Any, ...] = (nibabel.Nifti1Image, nibabel.Nifti2Image, nibabel.MGHImage)
+    sizes = {348: 0, 540: 1}
+    size = next((n for o in "<>" if (n := struct.unpack(f"{o}i", content[:4])[0]) in sizes), 0)
+    image = kinds[sizes.get(size, 2)].from_stream(BytesIO(content))
+    if len(image.shape) not in (3, 4) or min(image.shape) < 1:
+        raise UnreadableImage(f"a volume of {len(image.shape)} axes")
+    if np.prod(image.shape, dtype=float) * 8 > MAX_BYTES:
+        raise UnreadableImage("a volume of over 2 GB")
+    if np.prod(image.shape, dtype=float) * image.get_data_dtype().itemsize + HEADER > len(content):
+        raise UnreadableImage("truncated file")
+    volumes = image.shape[3] if len(image.shape) == 4 else 1
+    turned: Any = nibabel.as_closest_canonical(image if volumes == 1 else image.slicer[..., :1])
+    levels = np.asarray(turned.dataobj)
+    x, y, z = (float(size) or 1.0 for size in turned.header.get_zooms()[:3])
+    return Volume(levels.reshape(levels.shape[:3]), (abs(x), abs(y), abs(z)), volumes)
+
+
+def _inflated(content: bytes) -> bytes:
+    """Return what is in a compressed file, up to a limit."""
+    if content[:2] != b"\x1f\x8b":
+        return content
+    with gzip.GzipFile(fileobj=BytesIO(content)) as file:
+        found = file.read(MAX_BYTES + 1)
+    if len(found) > MAX_BYTES:
+        raise UnreadableImage("a volume of over 2 GB")
+    return found

@@ -1,0 +1,1 @@
+"""What comes from a scanner: series of slices, and whose they are."""
