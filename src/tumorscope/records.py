@@ -76,6 +76,15 @@ class Row:
     boxes: tuple[Box, ...] = ()
     others: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def series(self) -> tuple[str | None, str] | None:
+        """What tells the series apart that it is a slice of, None where unknown.
+
+        Its patient, and the column `series`.
+        """
+        name = dict(self.others).get("series")
+        return (self.patient_id, name) if name else None
+
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
@@ -85,11 +94,13 @@ class LeftOut:
         image: the path of the file; of the folder where it stands for several.
         reason: why, as the rest of a sentence.
         files: how many files it stands for.
+        refused: whether it was read, and is refused for what it is.
     """
 
     image: str
     reason: str
     files: int = 1
+    refused: bool = False
 
 
 def common_reasons(left_out: Iterable[LeftOut], most: int = 3) -> str:
@@ -212,3 +223,46 @@ class Prediction:
         )
         caption = f"<caption>{escape(self.input)} {escape(head)}</caption>"
         return f"<table>{caption}{rows}</table>"
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesPrediction:
+    """What a model says of a series.
+
+    Attributes:
+        input: the folder of its files, or its one file, as it was given.
+        series: a pseudonym, or the path of a volume.
+        patient: a pseudonym, or what the name of a volume says; empty where unknown.
+        plane: `axial`, `coronal` or `sagittal`; empty where unknown.
+        label: the most probable class; empty where the series is refused or cannot be read.
+        probabilities: class name to probability, in [0, 1], summing to 1: the mean of the slices
+            that decide.
+        set: the classes in the conformal set of any of these; None where there are no thresholds.
+        accepted: whether any slice looks like those that the model was trained on.
+        reason: why none does; empty where one does.
+        error: why there is no answer at all.
+        deciding: the numbers of the slices that decide, from 0.
+        slices: the answer to each slice, in order along the normal.
+        positions: of each slice along the normal, in mm; None where the header does not say.
+        note: what was chosen where there was a choice; empty where there was none.
+    """
+
+    input: str
+    series: str = ""
+    patient: str = ""
+    plane: str = ""
+    label: str = ""
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+    set: tuple[str, ...] | None = None
+    accepted: bool = False
+    reason: str = ""
+    error: str | None = None
+    deciding: tuple[int, ...] = ()
+    slices: tuple[Prediction, ...] = ()
+    positions: tuple[float | None, ...] = ()
+    note: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """Of work for its slices."""
+        return sum(own.seconds for own in self.slices)

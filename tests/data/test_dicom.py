@@ -15,45 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
-from pydicom.datadict import dictionary_VR, tag_for_keyword
-from pydicom.dataelem import DataElement
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import DeflatedExplicitVRLittleEndian
 
+from tests.scans import made, written
 from tumorscope.data.phantom import Head
 from tumorscope.data.read import decode_image
 from tumorscope.data.read.dicom import UPRIGHT, is_dicom, open_dicom
 from tumorscope.data.resize import resize
 from tumorscope.errors import UnreadableImage
 
-ANYTHING: dict[str, Any] = {"validation_mode": pydicom.config.IGNORE}  # as scanners write it
 SAMPLES = Path(pydicom.__file__).parent / "data" / "test_files"
-
-
-def made(pixels: NDArray[np.uint16], **elements: Any) -> Dataset:
-    """Return an MR object of one or several frames."""
-    own = Dataset()
-    own.file_meta = FileMetaDataset()
-    own.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    own.SOPClassUID = own.file_meta.MediaStorageSOPClassUID = UID("1.2.840.10008.5.1.4.1.1.4")
-    own.SOPInstanceUID = own.file_meta.MediaStorageSOPInstanceUID = generate_uid()
-    own.Modality, own.PhotometricInterpretation = "MR", "MONOCHROME2"
-    own.Rows, own.Columns = pixels.shape[-2:]
-    own.SamplesPerPixel, own.PixelRepresentation = 1, 0
-    own.BitsAllocated, own.BitsStored, own.HighBit = 16, 12, 11
-    if pixels.ndim == 3:
-        own.NumberOfFrames = len(pixels)
-    own.PixelData = pixels.astype("<u2").tobytes()
-    for name, value in elements.items():
-        own.add(DataElement(tag_for_keyword(name) or 0, dictionary_VR(name), value, **ANYTHING))
-    return own
-
-
-def written(own: Dataset) -> bytes:
-    """Return an object as a file has it."""
-    file = io.BytesIO()
-    own.save_as(file, enforce_file_format=True)
-    return file.getvalue()
 
 
 def head() -> NDArray[np.uint16]:

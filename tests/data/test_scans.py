@@ -8,47 +8,21 @@ import nibabel
 import numpy as np
 import pytest
 from PIL import Image
-from pydicom.uid import generate_uid
 
 import tumorscope
 from tests.conftest import TINY, Command
-from tests.data.test_dicom import made, written
+from tests.scans import SECRETS, write_series
 from tumorscope.data.layouts import read_manifest
-from tumorscope.data.phantom import Head, Lesion
 from tumorscope.data.read import read_image
-from tumorscope.data.read.dicom import open_dicom
+from tumorscope.data.read.dicom import open_dicom, read_header
 from tumorscope.data.scans.pseudonyms import pseudonym
 from tumorscope.data.scans.series import group_objects
 from tumorscope.support.files import read_csv
-
-SECRETS = ("Muster", "Petra", "19561103", "ACC-4711", "hospital of somewhere")
 
 
 @pytest.fixture(autouse=True)
 def _own_salt(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TUMORSCOPE_SALT", "a secret of the tests")
-
-
-def write_series(folder: Path, lesion: Lesion, patient: int, slices: int = 12) -> None:
-    """Write a phantom's slices as one series, under names that have another order."""
-    folder.mkdir(parents=True, exist_ok=True)
-    head, series = Head(lesion, patient), generate_uid()
-    numbers = count(1)
-    for number in np.random.default_rng(patient).permutation(slices):
-        own = made(
-            np.asarray(head.slice(int(number)).pixels, np.uint16) * 12,
-            SeriesInstanceUID=series,
-            PatientID=f"Muster-{patient}",
-            PatientName=f"Muster^Petra^{patient}",
-            PatientBirthDate="19561103",
-            AccessionNumber="ACC-4711",
-            ImageComments="hospital of somewhere",
-            SeriesDescription="Petra Muster axial",
-            ImagePositionPatient=[0, 0, float(number) * 5],
-            ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
-            InstanceNumber=int(number) + 1,
-        )
-        (folder / f"IM{next(numbers):04d}").write_bytes(written(own))  # as scanners call them
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +40,7 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_series_are_sorted_by_place_and_split_by_orientation(cohort: Path) -> None:
     """Names tell nothing; a second orientation, or a second run at the same places, is apart."""
     paths = sorted((cohort / "glioma" / "a").iterdir())
-    objects = [(path.name, open_dicom(path.read_bytes(), pixels=False)) for path in paths]
+    objects = [(path.name, read_header(path)) for path in paths]
     (series,) = group_objects(objects)
     assert [frame.place for frame in series.frames] == [5.0 * n for n in range(12)]
     assert series.plane == "axial"
@@ -74,10 +48,10 @@ def test_series_are_sorted_by_place_and_split_by_orientation(cohort: Path) -> No
         own.header.ImageOrientationPatient = [1, 0, 0, 0, 0, -1]
         own.header.ImagePositionPatient = [0, float(number), 0]
     assert sorted(one.plane for one in group_objects(objects)) == ["axial", "coronal"]
-    again = [open_dicom(path.read_bytes(), pixels=False) for path in paths]
+    again = [read_header(path) for path in paths]
     for own in again:
         own.header.AcquisitionNumber = 2
-    first = [(path.name, open_dicom(path.read_bytes(), pixels=False)) for path in paths]
+    first = [(path.name, read_header(path)) for path in paths]
     both = [*first, *((f"again {n}", own) for n, own in enumerate(again))]
     assert [len(one.frames) for one in group_objects(both)] == [12, 12]
 
@@ -110,7 +84,7 @@ def test_a_picture_in_the_cache_is_the_slice_itself(cohort: Path) -> None:
     for row in rows:
         number = int(float(dict(row.others)["position_mm"]) / 5) + 1
         kept = read_image(manifest.root / row.image).pixels
-        np.testing.assert_allclose(kept, objects[number], atol=0.01)
+        np.testing.assert_array_equal(kept, objects[number])
 
 
 def test_training_holds_patients_together_and_keeps_no_identifier(
@@ -127,6 +101,9 @@ def test_training_holds_patients_together_and_keeps_no_identifier(
             row["part"]
         )
     assert all(len(own) == 1 for own in parts.values())
+    tested = {row["image"].rsplit("/", 1)[0] for row in read_csv(run.folder / "predictions.csv")}
+    assert run.results.series is not None
+    assert (run.results.series.n, run.results.series.slices) == (len(tested), 1)
     damaged = tmp_path / "damaged"
     shutil.copytree(cohort / "glioma" / "a", damaged / "glioma")
     for path in (damaged / "glioma").iterdir():

@@ -1,34 +1,26 @@
 """Verbs that use a model: predict, export."""
 
-import csv
 import json
 import os
 import sys
 from collections.abc import Iterator
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from tumorscope.cli.answers import Format, conclude, counted, print_answers
 from tumorscope.cli.app import app
 from tumorscope.cli.options import AsJson, Debug, Quietly
-from tumorscope.errors import TumorscopeError, UsageError
-from tumorscope.support.files import drop_output
+from tumorscope.errors import UsageError
 
 if TYPE_CHECKING:
-    from tumorscope.inference.archive import ArchiveCounts, Runner
+    from tumorscope.inference.archive import Answer, Runner
     from tumorscope.inference.bundle import Runtime
     from tumorscope.inference.predict import Predictor
-    from tumorscope.records import Prediction
-
-
-class Format(StrEnum):
-    """How answers are printed."""
-
-    table = "table"
-    jsonl = "jsonl"
-    csv = "csv"
+    from tumorscope.records import SeriesPrediction
 
 
 class Scheduler(StrEnum):
@@ -75,17 +67,33 @@ def predict(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Number of workers.", show_default="all cores")
     ] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option(help="Write a page of the series, with their slices, to this .html."),
+    ] = None,
     quiet: Quietly = False,
     as_json: AsJson = False,
     debug: Debug = False,  # noqa: ARG001 (its callback does the work)
 ) -> None:
-    """Classify images: class, probabilities, and whether to answer at all."""
+    """Classify images and series: class, probabilities, and whether to answer at all."""
     from tumorscope.inference.archive import ArchiveCounts, score_archive  # noqa: PLC0415
     from tumorscope.inference.inputs import list_inputs  # noqa: PLC0415
     from tumorscope.inference.predict import Predictor  # noqa: PLC0415
+    from tumorscope.inference.series import holds_series  # noqa: PLC0415
     from tumorscope.support.terminal import terminal_progress  # noqa: PLC0415
 
     bundle, inputs = _split_bundle(inputs)
+    if any(holds_series(Path(word)) for word in inputs):
+        if engine is Scheduler.ray:
+            raise UsageError("--engine ray takes slices, not series.")
+        predictor = Predictor.load(bundle, runtime=cast("Runtime | None", runtime), threads=1)
+        printed = Format.jsonl if as_json else answers
+        _predict_series(predictor, inputs, workers or os.cpu_count(), printed, out, page)
+        return
+    if page is not None:
+        raise UsageError(
+            f"--page shows series of a scanner, and there are none in {', '.join(inputs)}."
+        )
     names = list_inputs(inputs, sys.stdin)
     progress = terminal_progress(quiet=quiet)
     chosen = cast("Runtime | None", runtime)
@@ -104,14 +112,66 @@ def predict(
     else:
         scored = ArchiveCounts()
         predictor = Predictor.load(bundle, runtime=chosen, threads=1)
-        told = _counted(predictor.predict(names, workers=workers or os.cpu_count()), scored)
-        try:
-            _PRINTERS[Format.jsonl if as_json else answers](told, predictor)
-            sys.stdout.flush()
-        except BrokenPipeError:  # whoever reads the answers has seen enough
-            drop_output()
-            raise typer.Exit from None
-    _conclude(scored, inputs, out)
+        told = predictor.predict(names, workers=workers or os.cpu_count())
+        print_answers(counted(told, scored), predictor, Format.jsonl if as_json else answers)
+    conclude(scored, inputs, out)
+
+
+def _predict_series(
+    predictor: "Predictor",
+    inputs: list[str],
+    workers: int | None,
+    printed: Format,
+    out: Path | None,
+    page: Path | None,
+) -> None:
+    """Answer inputs among which are series; other images are answered after them."""
+    from tumorscope.data.layouts.tree import walk  # noqa: PLC0415
+    from tumorscope.inference.archive import (  # noqa: PLC0415
+        ArchiveCounts,
+        check_out,
+        write_answers,
+    )
+    from tumorscope.inference.inputs import list_inputs  # noqa: PLC0415
+    from tumorscope.inference.series import holds_series, predict_series  # noqa: PLC0415
+    from tumorscope.support.extras import require_extra  # noqa: PLC0415
+
+    thumbnails = None
+    if page is not None:
+        require_extra("page", "--page")
+        from tumorscope.report.series_page import Thumbnails  # noqa: PLC0415 (an extra)
+
+        thumbnails = Thumbnails()
+    if out is not None:
+        check_out(out)
+    places = [Path(word) for word in inputs if holds_series(Path(word))]
+    names = [word for word in inputs if not holds_series(Path(word))]
+    trees = [walk(place) for place in places if place.is_dir()]
+    beside = [str(tree.root / image) for tree in trees for image in tree.images]
+    series: list[SeriesPrediction] = []
+
+    def answered() -> "Iterator[Answer]":
+        """Yield the answers to series, then those to images."""
+        look = thumbnails.keep if thumbnails else None
+        for place in places:
+            for answer in predict_series(predictor, place, workers=workers, look=look):
+                if page is not None:
+                    series.append(answer)
+                yield answer
+        images = chain(beside, list_inputs(names, sys.stdin))
+        yield from predictor.predict(images, workers=workers)
+
+    if out is None:
+        scored = ArchiveCounts()
+        print_answers(counted(answered(), scored), predictor, printed)
+    else:
+        scored = write_answers(answered(), out, predictor.card)
+    if page is not None and thumbnails is not None:
+        from tumorscope.report.series_page import write_series_page  # noqa: PLC0415 (an extra)
+
+        write_series_page(page, series, thumbnails, predictor.card)
+        typer.echo(f"Page: {page}", err=True)
+    conclude(scored, inputs, out)
 
 
 def _split_bundle(words: list[str]) -> tuple[str, list[str]]:
@@ -145,68 +205,6 @@ def _on_ray() -> "Runner":
     from tumorscope.inference.ray import run_on_ray  # noqa: PLC0415 (an extra)
 
     return run_on_ray
-
-
-def _counted(answers: "Iterator[Prediction]", scored: "ArchiveCounts") -> "Iterator[Prediction]":
-    for answer in answers:
-        scored.count(answer)
-        yield answer
-
-
-def _conclude(scored: "ArchiveCounts", inputs: list[str], out: Path | None) -> None:
-    """Say on standard error what was refused or failed, and end with the code that says so."""
-    if not scored.inputs:
-        if out is not None:
-            out.unlink()
-        raise TumorscopeError(f"There are no files in {', '.join(inputs)}: give images.")
-    if out is not None:
-        typer.echo(f"{scored.inputs} answers: {out}", err=True)
-    if scored.refused:
-        what = "input does" if scored.refused == 1 else "inputs do"
-        typer.echo(f"Refused: {scored.refused} {what} not look like the training slices.", err=True)
-    if scored.failed:
-        typer.echo(f"{scored.failed} of {scored.inputs} files could not be read.", err=True)
-        raise typer.Exit(1)
-
-
-def _print_table(answers: "Iterator[Prediction]", predictor: "Predictor") -> None:  # noqa: ARG001 (printers are called alike)
-    from tumorscope.support.terminal import show_table  # noqa: PLC0415
-
-    if rows := [_answer_row(answer) for answer in answers]:
-        show_table(("input", "class", "probability", "note"), rows)
-
-
-def _answer_row(answer: "Prediction") -> tuple[str, ...]:
-    if answer.error is not None:
-        return (answer.input, "error", "", answer.error)
-    if not answer.accepted:
-        return (answer.input, "refused", "", answer.reason)
-    others = [name for name in answer.set or () if name != answer.label]
-    note = f"or {', '.join(others)}" if others else ""
-    if answer.set == ():
-        note = "unlike any class"
-    return (answer.input, answer.label, f"{answer.probabilities[answer.label]:.3f}", note)
-
-
-def _print_lines(answers: "Iterator[Prediction]", predictor: "Predictor") -> None:  # noqa: ARG001 (printers are called alike)
-    from tumorscope.inference.archive import as_json  # noqa: PLC0415
-    from tumorscope.support.terminal import show  # noqa: PLC0415
-
-    for answer in answers:
-        show(as_json(answer))
-
-
-def _print_csv(answers: "Iterator[Prediction]", predictor: "Predictor") -> None:
-    from tumorscope.inference.archive import csv_header, csv_row  # noqa: PLC0415
-
-    classes = predictor.card.classes
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(csv_header(classes))
-    for answer in answers:
-        writer.writerow(csv_row(answer, classes))
-
-
-_PRINTERS = {Format.table: _print_table, Format.jsonl: _print_lines, Format.csv: _print_csv}
 
 
 @app.command()

@@ -1,7 +1,7 @@
-"""Where a model fails: by patient, by pair of classes, by what images share."""
+"""Where a model fails: by patient, by series, by pair of classes, by what images share."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 from tumorscope.data.store import Store
 from tumorscope.errors import UsageError
 from tumorscope.evaluation.scores import Cases, score_cases, share_score
+from tumorscope.metrics.scores import Probabilities, Values
+from tumorscope.metrics.series import members_of, series_chances
+from tumorscope.schema.labels import healthy_class
 from tumorscope.schema.results import ConfusedPair, Subgroup
-from tumorscope.schema.scores import PatientScores
+from tumorscope.schema.scores import PatientScores, SeriesScores
 
 MOST_VALUES = 8  # of a column that are told apart; the rest is put together
 ALWAYS = ("plane", "source")  # columns of a manifest that are always broken down
@@ -31,22 +34,56 @@ def score_patients(
     Returns:
         None where no patient is known, or none has slices of one class alone.
     """
-    members: dict[str, list[int]] = {}
-    for number, patient in enumerate(patients):
-        if patient is not None:
-            members.setdefault(patient, []).append(number)
-    whole = {p: m for p, m in members.items() if len(set(cases.truth[m])) == 1}
+    found = _merged(cases, patients, lambda chances: chances.astype(np.float64).mean(axis=0))
+    if found is None:
+        return None
+    merged, of_two_classes = found
+    return PatientScores(
+        **dict(score_cases(merged, names)),
+        without_patient=sum(patient is None for patient in patients),
+        of_two_classes=of_two_classes,
+    )
+
+
+def score_series(
+    cases: Cases, series: Sequence[Hashable | None], names: Sequence[str], count: int
+) -> SeriesScores | None:
+    """Score series as `tumorscope predict` answers them: by their most suspicious slices.
+
+    Args:
+        cases: the test images.
+        series: which each is a slice of, None where that is not known.
+        names: the classes.
+        count: how many of its most suspicious slices decide for a series.
+
+    Returns:
+        None where no series is known, or none has slices of one class alone.
+    """
+    healthy = healthy_class(names)
+    found = _merged(cases, series, lambda chances: series_chances(chances, healthy, count))
+    if found is None:
+        return None
+    merged, of_two_classes = found
+    return SeriesScores(
+        **dict(score_cases(merged, names)),
+        slices=count,
+        without_series=sum(one is None for one in series),
+        of_two_classes=of_two_classes,
+    )
+
+
+def _merged(
+    cases: Cases, owners: Sequence[Hashable | None], merge: Callable[[Probabilities], Values]
+) -> tuple[Cases, int] | None:
+    """Return one case an owner of images, and how many owners have images of two classes."""
+    members = members_of(owners)
+    whole = [own for own in members if len(set(cases.truth[own])) == 1]
     if not whole:
         return None
-    first = [slices[0] for slices in whole.values()]
-    means = [cases.probabilities[m].astype(np.float64).mean(axis=0) for m in whole.values()]
-    merged = Cases(cases.truth[first], np.array(means), [cases.groups[n] for n in first])
-    scores = score_cases(merged, names)
-    return PatientScores(
-        **dict(scores),
-        without_patient=sum(patient is None for patient in patients),
-        of_two_classes=len(members) - len(whole),
-    )
+    first = [own[0] for own in whole]
+    means = np.array([merge(cases.probabilities[own]) for own in whole])
+    merged = Cases(cases.truth[first], means, [cases.groups[n] for n in first])
+    return merged, len(members) - len(whole)
 
 
 def count_confused(confusion: NDArray[np.intp], names: Sequence[str]) -> tuple[ConfusedPair, ...]:

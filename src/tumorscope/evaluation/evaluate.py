@@ -13,6 +13,7 @@ from tumorscope.evaluation.breakdown import (
     count_confused,
     image_columns,
     score_patients,
+    score_series,
     score_subgroups,
 )
 from tumorscope.evaluation.confidence import score_calibration, score_selection, score_sets
@@ -105,12 +106,14 @@ class ModelAnswers:
         probabilities: float, shape (rows, classes); nan for rows that were not asked about.
         controls: class numbers of the test rows, by control.
         calibration: what validation images gave the model.
+        slices: how many of the most suspicious slices decide for a series.
     """
 
     classes: tuple[str, ...]
     probabilities: NDArray[np.floating]
     controls: Mapping[str, NDArray[np.intp]]
     calibration: ModelCalibration
+    slices: int = 1
 
 
 def evaluate_store(
@@ -148,6 +151,7 @@ def evaluate_store(
         _predict(model, store, rows, progress),
         control_answers(store, labels, partition.where("train"), tested),
         model.card.calibration,
+        model.card.series.slices,
     )
     evaluation = score_answers(answers, store, partition, known, options=options, parts=parts)
     if not options.robustness:
@@ -190,6 +194,7 @@ def score_answers(
         said = {name: numbers[~leaking] for name, numbers in answers.controls.items()}
         clean = score_images(cases.some(~leaking), said, names, prevalence)
     patients = [known.patients[row] for row in tested]
+    series = [store.manifest.rows[row].series for row in tested]
     scored = {part: _part_scores(labels, answers.probabilities, partition, part) for part in parts}
     calibration = score_calibration(cases, answers.calibration)
     sets = score_sets(cases, answers.calibration, names)
@@ -221,6 +226,7 @@ def score_answers(
         all=whole,
         clean=clean,
         patients=score_patients(cases, patients, names),
+        series=score_series(cases, series, names, answers.slices),
         accuracy_over_images=_over_images(cases),
         parts=scored,
         calibration=calibration,

@@ -23,13 +23,21 @@ from tumorscope.export.parity import TOLERANCE, agreement, check_single, open_on
 from tumorscope.inference.bundle import GATE, GRAPH, WEIGHTS, write_bundle
 from tumorscope.metrics.calibration import fit_temperature, tempered
 from tumorscope.metrics.conformal import ERROR_RATE, class_thresholds
+from tumorscope.metrics.series import fit_count, members_of
 from tumorscope.model import Classifier
 from tumorscope.model.deployed import DeployedModel, GateLayer, GateViews, Network, Preprocess
 from tumorscope.model.gate import Gate, Views, fit_gate
 from tumorscope.model.weights import weights_origin
 from tumorscope.records import PARTS, Partition
-from tumorscope.schema.card import Card, GateSummary, ModelCalibration, Preprocessing, Provenance
-from tumorscope.schema.labels import canonical
+from tumorscope.schema.card import (
+    Card,
+    GateSummary,
+    ModelCalibration,
+    Preprocessing,
+    Provenance,
+    SeriesRule,
+)
+from tumorscope.schema.labels import canonical, healthy_class
 from tumorscope.schema.recipe import Recipe
 from tumorscope.support.files import shown_name
 
@@ -78,6 +86,7 @@ def export_bundle(
     validation = partition.where("validation")
     held = run_model(model, store, validation)
     calibration = calibrate(held, store, validation)
+    series = fit_series_rule(held, calibration, store, validation)
     gate = make_gate(model, store, partition, held)
     deployed = DeployedModel(
         Preprocess(recipe.image_size),
@@ -94,6 +103,7 @@ def export_bundle(
         preprocessing=Preprocessing(image_size=recipe.image_size, normalize=recipe.normalize),
         recipe=recipe,
         calibration=calibration,
+        series=series,
         gate=GateSummary(images=gate.images, held=gate.held, false_alarms=gate.false_alarms),
         provenance=Provenance(
             tumorscope=__version__,
@@ -176,6 +186,27 @@ def calibrate(seen: ModelOutputs, store: Store, rows: NDArray[np.intp]) -> Model
         thresholds=class_thresholds(truth, tempered(seen.chances, temperature)),
         images=tuple(np.bincount(truth, minlength=len(classes)).tolist()),
     )
+
+
+def fit_series_rule(
+    seen: ModelOutputs, calibration: ModelCalibration, store: Store, rows: NDArray[np.intp]
+) -> SeriesRule:
+    """Learn on validation series how many slices decide for a series.
+
+    Args:
+        seen: the model's outputs on validation images.
+        calibration: what they gave.
+        store: the data they are from.
+        rows: which rows of it they are.
+    """
+    truth = store.manifest.class_numbers()[rows]
+    healthy = healthy_class(store.manifest.classes)
+    members = members_of([store.manifest.rows[row].series for row in rows])
+    whole = [own for own in members if len(set(truth[own])) == 1]
+    chances = tempered(seen.chances, calibration.temperature)
+    labels = np.array([truth[own[0]] for own in whole], np.intp)
+    count, note = fit_count(labels, [chances[own] for own in whole], healthy)
+    return SeriesRule(slices=count, series=len(whole), note=note)
 
 
 def make_gate(model: Classifier, store: Store, partition: Partition, held: ModelOutputs) -> Gate:

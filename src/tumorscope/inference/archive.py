@@ -18,7 +18,7 @@ from pathlib import Path
 from tumorscope.errors import UsageError
 from tumorscope.inference.bundle import Runtime
 from tumorscope.inference.predict import Predictor
-from tumorscope.records import Prediction
+from tumorscope.records import Prediction, SeriesPrediction
 from tumorscope.schema.card import Card
 from tumorscope.support.files import explained, replacing
 from tumorscope.support.interruption import resumable
@@ -44,6 +44,9 @@ class Chunk:
 Runner = Callable[[str, Iterator[Chunk], Runtime | None, int | None], Iterator[Chunk]]
 
 
+Answer = Prediction | SeriesPrediction
+
+
 @dataclass
 class ArchiveCounts:
     """What scoring an archive came to.
@@ -58,7 +61,7 @@ class ArchiveCounts:
     failed: int = 0
     refused: int = 0
 
-    def count(self, answer: Prediction) -> None:
+    def count(self, answer: Answer) -> None:
         """Count an answer."""
         self.inputs += 1
         self.failed += answer.error is not None
@@ -91,10 +94,7 @@ def score_archive(
         BundleError: the bundle cannot be used.
         MissingExtra: the runtime is not installed.
     """
-    if out.suffix not in FORMATS:
-        raise UsageError(f"--out {out} must end in {' or '.join(FORMATS)}.")
-    if out.exists():
-        raise UsageError(f"{out} exists: move it, or choose another file with --out.")
+    check_out(out)
     card = Predictor.load(bundle, runtime=runtime, threads=1).card
     digest = hashlib.sha256(repr((card, runtime)).encode()).hexdigest()
     folder = out.with_name(out.name + ".parts")
@@ -107,7 +107,7 @@ def score_archive(
         for part in (run or run_here)(str(bundle), parts, runtime, workers):
             paths.append(part.path)
             task.advance(len(part.inputs))
-    scored = _join(sorted(paths), out, card)
+    scored = write_answers(_written(sorted(paths)), out, card)
     shutil.rmtree(folder)
     return scored
 
@@ -140,7 +140,7 @@ def answer_part(part: Chunk, predictor: Predictor, workers: int | None) -> None:
             file.write(as_json(answer) + "\n")
 
 
-def as_json(answer: Prediction) -> str:
+def as_json(answer: Answer) -> str:
     """Return an answer as a line of JSON."""
     return json.dumps(asdict(answer), ensure_ascii=False)
 
@@ -151,7 +151,7 @@ def csv_header(classes: Sequence[str]) -> tuple[str, ...]:
     return ("input", "label", "accepted", "reason", "error", "set", *chances, "seconds")
 
 
-def csv_row(answer: Prediction, classes: Sequence[str]) -> tuple[str, ...]:
+def csv_row(answer: Answer, classes: Sequence[str]) -> tuple[str, ...]:
     """Return an answer as cells; what it does not have is empty."""
     chances = (
         f"{answer.probabilities[name]:.6f}" if answer.probabilities else "" for name in classes
@@ -161,20 +161,43 @@ def csv_row(answer: Prediction, classes: Sequence[str]) -> tuple[str, ...]:
     return (answer.input, answer.label, *told, *chances, f"{answer.seconds:.6f}")
 
 
-def _join(paths: Sequence[Path], out: Path, card: Card) -> ArchiveCounts:
-    """Put the parts together into one file and count what they say."""
+def write_answers(answers: Iterable[Answer], out: Path, card: Card) -> ArchiveCounts:
+    """Write answers into one file, in order, and count what they say.
+
+    Args:
+        answers: taken one by one.
+        out: the file, which ends in `.jsonl` or `.csv`.
+        card: of the model.
+    """
     scored = ArchiveCounts()
     with replacing(out) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n") if out.suffix == ".csv" else None
         if writer:
             writer.writerow(csv_header(card.classes))
-        for path in paths:
-            with path.open(encoding="utf-8") as lines:
-                for line in lines:
-                    answer = Prediction(**json.loads(line))
-                    scored.count(answer)
-                    if writer:
-                        writer.writerow(csv_row(answer, card.classes))
-                    else:
-                        file.write(line)
+        for answer in answers:
+            scored.count(answer)
+            if writer:
+                writer.writerow(csv_row(answer, card.classes))
+            else:
+                file.write(as_json(answer) + "\n")
     return scored
+
+
+def _written(paths: Iterable[Path]) -> Iterator[Prediction]:
+    """Yield the answers of the parts."""
+    for path in paths:
+        with path.open(encoding="utf-8") as lines:
+            for line in lines:
+                yield Prediction(**json.loads(line))
+
+
+def check_out(out: Path) -> None:
+    """Refuse a file of answers that is there already or has another ending.
+
+    Raises:
+        UsageError: it is or has.
+    """
+    if out.suffix not in FORMATS:
+        raise UsageError(f"--out {out} must end in {' or '.join(FORMATS)}.")
+    if out.exists():
+        raise UsageError(f"{out} exists: move it, or choose another file with --out.")

@@ -4,8 +4,9 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -22,7 +23,7 @@ from tumorscope.inference.bundle import NETWORK, Bundle, Runtime, open_bundle
 from tumorscope.inference.runtimes import Answers, Engine, open_engine
 from tumorscope.inference.shipped import DEFAULT
 from tumorscope.metrics.conformal import label_sets
-from tumorscope.records import Pixels, Prediction
+from tumorscope.records import Pixels, Prediction, Slice
 from tumorscope.schema.card import Card
 from tumorscope.support.files import shown_name
 
@@ -31,7 +32,21 @@ INFERENCE_BATCH = 4  # images a runtime is given: the layers of more do not fit 
 ROUNDING = 0.01  # grey levels by which a scaled slice may pass 255
 QUEUED_PER_WORKER = 2  # batches a worker may be ahead of whoever takes the answers
 
-Picture = str | Path | Image.Image | NDArray[np.uint8] | NDArray[np.float32]
+
+@dataclass(frozen=True)
+class Deferred:
+    """An image that is read when its turn comes.
+
+    Attributes:
+        name: what it is called in answers.
+        read: returns it; raises UnreadableImage.
+    """
+
+    name: str
+    read: Callable[[], Slice]
+
+
+Picture = str | Path | Deferred | Image.Image | NDArray[np.uint8] | NDArray[np.float32]
 
 
 class Predictor:
@@ -240,12 +255,16 @@ _one_blas_thread = _OneBlasThread()
 
 
 def _name(picture: Picture) -> str:
+    if isinstance(picture, Deferred):
+        return shown_name(picture.name)
     return shown_name(str(picture)) if isinstance(picture, str | Path) else ""
 
 
 def _pixels(picture: Picture) -> Pixels:
     if isinstance(picture, str | Path):
         return read_image(Path(picture)).pixels
+    if isinstance(picture, Deferred):
+        return picture.read().pixels
     if isinstance(picture, Image.Image):
         return picture_levels(picture)
     if picture.ndim != 2 or picture.size == 0 or picture.dtype not in (np.uint8, np.float32):

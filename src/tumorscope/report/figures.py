@@ -13,9 +13,9 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from tumorscope.records import PARTS, Part
+from tumorscope.report.colours import PALETTE
 from tumorscope.report.style import (
     MARKERS,
-    PALETTE,
     PART_COLOURS,
     SMALL,
     STYLE,

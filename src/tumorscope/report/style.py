@@ -12,14 +12,9 @@ from matplotlib.ticker import PercentFormatter
 
 from tumorscope.errors import UsageError
 from tumorscope.records import PARTS, Part
+from tumorscope.report.colours import PALETTE
 from tumorscope.support.files import write_bytes
 
-# Ten colours that people with any colour vision can tell apart.
-# Source: Waskom, seaborn (2021), palette "colorblind", after Wong (2011), Nature Methods 8, 441.
-PALETTE = (
-    *("#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc"),
-    *("#ca9161", "#fbafe4", "#949494", "#ece133", "#56b4e9"),
-)
 MARKERS = "osD^vPX*<>"
 MODEL, CONTROL, WRONG = PALETTE[0], PALETTE[1], PALETTE[3]
 PART_COLOURS: dict[Part, str] = dict(zip(PARTS, PALETTE, strict=False))

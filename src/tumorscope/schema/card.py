@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from tumorscope.schema.base import Strict
+from tumorscope.schema.labels import healthy_class
 from tumorscope.schema.recipe import Normalize, Recipe
 from tumorscope.schema.scores import Score
 
@@ -86,6 +87,20 @@ class ModelCalibration(Strict):
     images: tuple[int, ...] = ()
 
 
+class SeriesRule(Strict):
+    """How the answers to the slices of a series become one.
+
+    Attributes:
+        slices: how many of the most suspicious slices are averaged.
+        series: validation series that this was fitted on.
+        note: how it was found, or why it is 1.
+    """
+
+    slices: Annotated[int, Field(ge=1)] = 1
+    series: int = 0
+    note: str = "Not fitted: no validation series."
+
+
 class GateSummary(Strict):
     """What the gate was made from; the gate itself is part of the graph.
 
@@ -144,6 +159,7 @@ class Card(Strict):
         preprocessing: what happens before the network.
         recipe: how it was trained.
         calibration: how sure it may be.
+        series: how it answers for a series.
         gate: what inputs it answers.
         provenance: where it comes from.
         summary: what its evaluation came to, in a sentence or two; empty before it.
@@ -165,6 +181,7 @@ class Card(Strict):
     preprocessing: Preprocessing
     recipe: Recipe
     calibration: ModelCalibration = ModelCalibration()
+    series: SeriesRule = SeriesRule()
     gate: GateSummary
     provenance: Provenance
     summary: str = ""
@@ -175,3 +192,8 @@ class Card(Strict):
     versions: dict[str, str] = Field(default_factory=dict)
     licence: str = UNSTATED
     intended_use: str = INTENDED_USE
+
+    @property
+    def healthy(self) -> int | None:
+        """The number of the class that stands for no tumour, None where there is none."""
+        return healthy_class(self.classes)

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 CANONICAL: dict[str, str] = {
     **dict.fromkeys(["glioma", "gliomas", "gliomatumor", "gliomatumour"], "glioma"),
@@ -61,6 +62,15 @@ def canonical(name: str) -> str | None:
     """
     signed = name.strip()[:1] in "+-" or name.strip()[-1:] in "+-"
     return None if signed else CANONICAL.get(squeeze(name))
+
+
+def healthy_class(names: Sequence[str]) -> int | None:
+    """Return the number of the class that stands for no tumour, None where there is none.
+
+    >>> healthy_class(["glioma", "No Tumor"]), healthy_class(["glioma", "meningioma"])
+    (1, None)
+    """
+    return next((n for n, name in enumerate(names) if canonical(name) == "no_tumor"), None)
 
 
 def same_class(name: str) -> str:

@@ -6,7 +6,7 @@ from pydantic import Field, FiniteFloat
 
 from tumorscope.records import Part
 from tumorscope.schema.base import Strict
-from tumorscope.schema.scores import ImageScores, PatientScores, Score
+from tumorscope.schema.scores import ImageScores, PatientScores, Score, SeriesScores
 from tumorscope.schema.wording import CONTROL_LABELS, points, with_interval
 from tumorscope.support.notebook import html_table
 
@@ -257,6 +257,7 @@ class Results(Strict):
         all: scores of all test images.
         clean: scores of the test images that do not leak; None where none leaks, or all.
         patients: scores of patients; None where none is known.
+        series: scores of series; None where none is known.
         accuracy_over_images: accuracy with the interval that takes each slice for a patient of its
             own, which is too short; to show how much.
         parts: loss and accuracy of every part.
@@ -281,6 +282,7 @@ class Results(Strict):
     all: ImageScores
     clean: ImageScores | None
     patients: PatientScores | None
+    series: SeriesScores | None = None
     accuracy_over_images: Score
     parts: dict[Part, PartScores]
     stages: tuple[StageScores, ...] = ()

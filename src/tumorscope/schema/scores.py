@@ -148,3 +148,17 @@ class PatientScores(Scores):
 
     without_patient: int
     of_two_classes: int
+
+
+class SeriesScores(Scores):
+    """Scores of series, each answered as `tumorscope predict` answers a series.
+
+    Attributes:
+        slices: how many of the most suspicious slices are averaged.
+        without_series: test images whose series is not known.
+        of_two_classes: series left out because their slices have different labels.
+    """
+
+    slices: int
+    without_series: int
+    of_two_classes: int

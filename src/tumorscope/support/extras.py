@@ -19,6 +19,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "mlflow": ("mlflow", "sqlalchemy", "alembic"),
     "nifti": ("nibabel",),
     "openvino": ("openvino",),
+    "page": ("jinja2",),
     "quantize": ("nncf",),
     "ray": ("ray",),
     "tensorboard": ("tensorboard",),

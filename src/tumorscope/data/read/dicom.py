@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from io import BytesIO
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,10 +28,11 @@ MAX_PIXELS = 40_000_000  # of one frame
 MAX_FRAMES = 100_000
 MOST_INFLATED = 10  # times that a deflated object may be larger than its file
 SMALL = 16_000_000  # bytes that it may always have
+BEGINNING = 4096  # bytes, with the transfer syntax among them
 DEFLATED = b"1.2.840.10008.1.2.1.99"
 FIRST_ELEMENTS = {0x0000, 0x0001, 0x0005, 0x0008, 0x0012, 0x0013, 0x0014, 0x0016, 0x0018}
 MODALITIES = ("MR", "OT")  # OT says nothing: pictures that were wrapped in DICOM have it
-HEAD_PARTS = {"", "HEAD", "BRAIN", "SKULL", "HEADNECK", "NEURO", "WHOLEBODY"}
+HEAD_PARTS = {"HEAD", "BRAIN", "SKULL", "HEADNECK", "NEURO", "WHOLEBODY"}
 # A group's sequence, what it is called in an object of one frame, and what is read from it.
 POSITION = ("PlanePositionSequence", "ImagePositionPatient")
 ORIENTATION = ("PlaneOrientationSequence", "ImageOrientationPatient")
@@ -138,19 +140,19 @@ class DicomObject:
     @property
     def refusal(self) -> str:
         """Why its header says that it is no slice of a head on MRI; empty where it does not."""
-        if self.header.get("DirectoryRecordSequence") is not None:
-            return "a DICOMDIR, which lists images and is none"
         modality = str(self.header.get("Modality") or "MR").upper()
-        if modality not in MODALITIES:
-            return f"{modality if len(modality) == 2 else 'another modality'}, not MR"
-        if "LOCALIZER" in self.kinds:
-            return "a scout (localizer)"
         part = str(self.header.get("BodyPartExamined") or "").upper().replace(" ", "")
-        if not any(name and name in part for name in HEAD_PARTS) and part:
-            return "a part of the body that is not the head, by its header"
-        if self._whole("SamplesPerPixel", 1) > 1:
-            return "a map in colour, not a slice"
-        return ""
+        shown = modality if len(modality) == 2 else "another modality"
+        reasons = {
+            "a DICOMDIR, which lists images and is none": "DirectoryRecordSequence" in self.header,
+            f"{shown}, not MR": modality not in MODALITIES,
+            "a scout (localizer)": "LOCALIZER" in self.kinds,
+            "a part of the body that is not the head, by its header": part
+            and not any(name in part for name in HEAD_PARTS),
+            "a map in colour, not a slice": self._whole("SamplesPerPixel", 1) > 1,
+            f"claims {self.frames:,} frames": self.frames > MAX_FRAMES,
+        }
+        return next((reason for reason, holds in reasons.items() if holds), "")
 
     @property
     def patient(self) -> str:
@@ -219,7 +221,8 @@ class DicomObject:
         if values.ndim == 3:
             weights = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R 601-2, as for pictures
             spread = np.ptp(values, axis=2).max()
-            return Slice((values @ weights).astype(np.float32), "DICOM", "RGB", "", int(spread))
+            grey = np.rint(values @ weights).astype(np.uint8)
+            return Slice(grey, "DICOM", "RGB", "", int(spread))
         values = values.astype(np.float32)
         padding = self.header.get("PixelPaddingValue")
         if padding is not None:
@@ -236,8 +239,8 @@ class DicomObject:
 
         if not self.pixels:
             raise UnreadableImage("a DICOM object without a picture")
-        if self.pixels > MAX_PIXELS or self._pictures > MAX_FRAMES:
-            raise UnreadableImage(f"claims {self._pictures} frames of {self.pixels:,} pixels")
+        if self.pixels > MAX_PIXELS or self.frames > MAX_FRAMES:
+            raise UnreadableImage(f"claims {self.frames:,} frames of {self.pixels:,} pixels")
         syntax = self.header.file_meta.TransferSyntaxUID
         try:
             found = pixel_array(self.header, index=picture)
@@ -281,12 +284,11 @@ class DicomObject:
             return otherwise
 
 
-def open_dicom(content: bytes, *, pixels: bool = True) -> DicomObject:
+def open_dicom(content: bytes) -> DicomObject:
     """Read a DICOM object; its pixels are decoded when they are asked for.
 
     Args:
-        content: the bytes of the file; without `pixels`, its beginning may be enough.
-        pixels: whether pixels will be asked for.
+        content: the bytes of the file.
 
     Raises:
         UnreadableImage: no DICOM object, or a damaged one.
@@ -295,7 +297,27 @@ def open_dicom(content: bytes, *, pixels: bool = True) -> DicomObject:
     require_extra("dicom", "Reading DICOM")
     _silence_pydicom()
     _refuse_bomb(content)
-    return _guarded(lambda: DicomObject(_read(content, pixels=pixels)))
+    return _guarded(lambda: DicomObject(_read(BytesIO(content), pixels=True)))
+
+
+def read_header(path: Path) -> DicomObject:
+    """Read a file up to its pixels, which cannot be asked for.
+
+    Raises:
+        UnreadableImage: the file cannot be read, is no DICOM object, or a damaged one.
+        MissingExtra: pydicom is not installed.
+    """
+    require_extra("dicom", "Reading DICOM")
+    _silence_pydicom()
+    try:
+        with path.open("rb") as file:
+            beginning = file.read(BEGINNING)
+            if DEFLATED in beginning:  # all of it must be inflated
+                return open_dicom(beginning + file.read())
+            file.seek(0)
+            return _guarded(lambda: DicomObject(_read(file, pixels=False)))
+    except OSError as error:
+        raise UnreadableImage(f"cannot be opened ({error.strerror})") from error
 
 
 @lru_cache(maxsize=1)
@@ -308,10 +330,10 @@ def _silence_pydicom() -> None:
     warnings.filterwarnings("ignore", module="pydicom")
 
 
-def _read(content: bytes, *, pixels: bool) -> Any:
+def _read(file: BinaryIO, *, pixels: bool) -> Any:
     import pydicom  # noqa: PLC0415 (an extra)
 
-    header = pydicom.dcmread(BytesIO(content), force=True, stop_before_pixels=not pixels)
+    header = pydicom.dcmread(file, force=True, stop_before_pixels=not pixels)
     if "TransferSyntaxUID" not in header.file_meta:  # a file without a preamble
         implicit, little = header.original_encoding
         plain = (
@@ -331,7 +353,7 @@ def _name(syntax: Any) -> str:
 def _refuse_bomb(content: bytes) -> None:
     """Refuse a deflated object that would fill the memory."""
     start = 144 + int.from_bytes(content[140:144], "little")
-    if content[128:132] != b"DICM" or DEFLATED not in content[144 : min(start, 4096)]:
+    if content[128:132] != b"DICM" or DEFLATED not in content[144 : min(start, BEGINNING)]:
         return
     most = max(SMALL, MOST_INFLATED * len(content))
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)

@@ -68,7 +68,8 @@ def group_objects(objects: Iterable[tuple[str, DicomObject]]) -> list[Series]:
     Args:
         objects: paths relative to the data set, and headers.
     """
-    found: dict[tuple[object, ...], Series] = {}
+    frames: dict[tuple[object, ...], list[Frame]] = defaultdict(list)
+    patients: dict[tuple[object, ...], str] = {}
     for path, own in objects:
         folder = path.rpartition("/")[0]
         size = (own.header.get("Rows"), own.header.get("Columns"))
@@ -76,9 +77,13 @@ def group_objects(objects: Iterable[tuple[str, DicomObject]]) -> list[Series]:
         for number in range(own.frames):
             frame = Frame(path, number, own.geometry(number), own.number, acquisition)
             key = (folder, own.series, size, _orientation(frame))
-            series = found.get(key) or Series(folder, repr(key[1:]), own.patient, ())
-            found[key] = replace(series, frames=(*series.frames, frame))
-    return [part for series in found.values() for part in _in_order(series)]
+            frames[key].append(frame)
+            patients.setdefault(key, own.patient)
+    return [
+        part
+        for key, found in frames.items()
+        for part in _in_order(Series(str(key[0]), repr(key[1:]), patients[key], tuple(found)))
+    ]
 
 
 def _orientation(frame: Frame) -> tuple[float, ...]:

@@ -1,0 +1,207 @@
+"""Files of a scanner to stacks: the slices of one acquisition in order, read when they are wanted.
+
+Of what the headers say, only pseudonyms and places leave this module.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tumorscope.data.read.dicom import DicomObject, open_dicom, read_header
+from tumorscope.data.read.image import read_bytes
+from tumorscope.data.read.nifti import ENDINGS, Volume, open_nifti
+from tumorscope.data.scans.pseudonyms import pseudonym
+from tumorscope.data.scans.series import Series, group_objects, slices_that_count
+from tumorscope.errors import UnreadableImage
+from tumorscope.records import Box, LeftOut, Slice
+from tumorscope.support.extras import require_extra
+
+HEADERS_AT_ONCE = 4  # workers: reading headers waits for the disk more than for a core
+SEGMENTED = "_seg"  # ends the name of a volume that marks the lesions of those beside it
+SUBJECT = re.compile(r"sub-[a-z0-9]+|.*\d(?=_(t1|t1ce|t1gd|t1c|t2|t2f|t2w|t1n|flair|seg)$)", re.I)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The slices of one acquisition, in order along their normal.
+
+    Attributes:
+        name: tells it apart: a pseudonym of the series, or the path of a volume without its ending.
+        folder: where its files lie, relative to the data set; empty at its top.
+        patient: a pseudonym, or what the name of a volume says; empty where unknown.
+        plane: `axial`, `coronal` or `sagittal`; empty where unknown.
+        files: the file of each slice, relative to the data set.
+        positions: of each slice along the normal, in mm; None where the header does not say.
+        read: returns a slice by its number, from 0; raises UnreadableImage.
+        boxes: around the lesions of slices that a segmentation marks, by number.
+        volumes: how many volumes the file holds, of which the first is taken.
+    """
+
+    name: str
+    folder: str
+    patient: str
+    plane: str
+    files: tuple[str, ...]
+    positions: tuple[float | None, ...]
+    read: Callable[[int], Slice]
+    boxes: Mapping[int, Box] = field(default_factory=dict)
+    volumes: int = 1
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    @property
+    def chosen(self) -> Sequence[int]:
+        """The slices that stand for its class: those that are marked, or else the middle."""
+        return sorted(self.boxes) or slices_that_count(len(self))
+
+    def slice_name(self, number: int) -> str:
+        """Return what a slice is called: its file, and its number where the file has several."""
+        file = self.files[number]
+        return file if self.files.count(file) == 1 else f"{file}#{number + 1}"
+
+
+def open_stacks(root: Path, files: Sequence[str]) -> Iterator[Stack | LeftOut]:
+    """Yield the stacks that files of a scanner hold, and the files that are of no use.
+
+    A stack of a volume keeps it in memory until it is let go.
+
+    Args:
+        root: the data set.
+        files: paths relative to it, of DICOM objects and of NIfTI volumes.
+
+    Raises:
+        MissingExtra: what reads them is not installed.
+    """
+    volumes = [path for path in files if path.lower().endswith(ENDINGS)]
+    objects = sorted(set(files) - set(volumes))
+    if objects:
+        require_extra("dicom", "Reading DICOM")
+        yield from _of_objects(root, objects)
+    if volumes:
+        require_extra("nifti", "Reading NIfTI")
+        yield from _of_volumes(root, volumes)
+
+
+def read_headers(
+    root: Path, files: Sequence[str], pool: Executor
+) -> Iterator[tuple[str, DicomObject | LeftOut]]:
+    """Yield the header of each DICOM object, or why it is of no use; no pixel is read."""
+
+    def header(path: str) -> DicomObject | LeftOut:
+        """Return one file's header."""
+        try:
+            found = read_header(root / path)
+        except UnreadableImage as error:
+            return LeftOut(path, str(error))
+        return LeftOut(path, found.refusal, refused=True) if found.refusal else found
+
+    yield from zip(files, pool.map(header, files), strict=True)
+
+
+def _of_objects(root: Path, files: Sequence[str]) -> Iterator[Stack | LeftOut]:
+    headers: list[tuple[str, DicomObject]] = []
+    with ThreadPoolExecutor(HEADERS_AT_ONCE) as pool:
+        for path, found in read_headers(root, files, pool):
+            if isinstance(found, LeftOut):
+                yield found
+            else:
+                headers.append((path, found))
+    for series in group_objects(headers):
+        yield _of_series(root, series)
+
+
+def _of_series(root: Path, series: Series) -> Stack:
+    frames = series.frames
+    # An object of many frames is opened once for all of them.
+    opened = lru_cache(maxsize=1)(lambda file: open_dicom(read_bytes(root / file)))
+
+    def read(number: int) -> Slice:
+        """Decode one slice."""
+        return opened(frames[number].file).slice(frames[number].number)
+
+    return Stack(
+        name=pseudonym("series", series.uid),
+        folder=series.folder,
+        patient=pseudonym("patient", series.patient) if series.patient else "",
+        plane=series.plane,
+        files=tuple(frame.file for frame in frames),
+        positions=tuple(frame.place for frame in frames),
+        read=read,
+    )
+
+
+def _of_volumes(root: Path, files: Sequence[str]) -> Iterator[Stack | LeftOut]:
+    marked = {path for path in files if _stem(path).lower().endswith(SEGMENTED)}
+    stems = Counter(_stem(path) for path in files)
+    for path in files:
+        if path in marked:
+            reason = "a segmentation, read beside the volumes that it marks"
+            yield LeftOut(path, reason, refused=True)
+            continue
+        try:
+            volume = open_nifti(read_bytes(root / path))
+            lesions = _lesions(root, path, marked, volume)
+        except UnreadableImage as error:
+            yield LeftOut(path, str(error))
+            continue
+        yield _of_volume(path, volume, lesions, stem_is_patient=stems[_stem(path)] == 1)
+
+
+def _of_volume(
+    path: str, volume: Volume, lesions: Volume | None, *, stem_is_patient: bool
+) -> Stack:
+    folder, stem = PurePosixPath(path).parent, _stem(path)
+    subject = SUBJECT.match(stem)
+    patient = stem if stem_is_patient else ""
+    masks = {} if lesions is None else {n: lesions.picture(n) for n in range(len(volume))}
+    return Stack(
+        name=str(folder / stem),
+        folder="" if str(folder) == "." else str(folder),
+        patient=subject[0] if subject else patient,
+        plane=volume.plane,
+        files=(path,) * len(volume),
+        positions=tuple(n * volume.spacing[volume.axis] for n in range(len(volume))),
+        read=volume.slice,
+        boxes={number: box for number, mask in masks.items() if (box := _box(mask))},
+        volumes=volume.volumes,
+    )
+
+
+def _lesions(root: Path, path: str, marked: set[str], volume: Volume) -> Volume | None:
+    """Return the segmentation beside a volume, where there is one of its shape."""
+    folder, stem = PurePosixPath(path).parent, _stem(path)
+    found = SUBJECT.match(stem)
+    for base in {stem, found[0] if found else stem}:
+        for other in marked:
+            beside = PurePosixPath(other).parent == folder
+            if beside and _stem(other).lower() == f"{base}{SEGMENTED}".lower():
+                own = open_nifti(read_bytes(root / other))
+                return own if own.levels.shape == volume.levels.shape else None
+    return None
+
+
+def _box(mask: NDArray[Any]) -> Box | None:
+    """Return the rectangle around what a mask marks."""
+    down, right = np.nonzero(mask)
+    if not len(down):
+        return None
+    (top, bottom), (left, end) = ((int(n.min()), int(n.max()) + 1) for n in (down, right))
+    high, wide = mask.shape
+    middle = ((left + end) / 2 / wide, (top + bottom) / 2 / high)
+    return Box(*middle, (end - left) / wide, (bottom - top) / high)
+
+
+def _stem(path: str) -> str:
+    """Return a volume's name without its folder and its ending."""
+    name = PurePosixPath(path).name
+    ending = next(end for end in sorted(ENDINGS, key=len)[::-1] if name.lower().endswith(end))
+    return name[: -len(ending)]
