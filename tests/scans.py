@@ -45,11 +45,13 @@ def written(own: Dataset) -> bytes:
     return file.getvalue()
 
 
-def write_series(folder: Path, lesion: Lesion, patient: int, slices: int = 12) -> None:
+def write_series(
+    folder: Path, lesion: Lesion, patient: int, slices: int = 12, **elements: Any
+) -> None:
     """Write a phantom's slices as one series, under names that have another order."""
     folder.mkdir(parents=True, exist_ok=True)
     head, series = Head(lesion, patient), generate_uid()
-    numbers = count(1)
+    numbers = count(1 + len(list(folder.iterdir())))
     for number in np.random.default_rng(patient).permutation(slices):
         own = made(
             np.asarray(head.slice(int(number)).pixels, np.uint16) * 12,
@@ -63,5 +65,6 @@ def write_series(folder: Path, lesion: Lesion, patient: int, slices: int = 12) -
             ImagePositionPatient=[0, 0, float(number) * 5],
             ImageOrientationPatient=[1, 0, 0, 0, 1, 0],
             InstanceNumber=int(number) + 1,
+            **elements,
         )
         (folder / f"IM{next(numbers):04d}").write_bytes(written(own))  # as scanners call them

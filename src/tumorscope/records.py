@@ -103,6 +103,33 @@ class LeftOut:
     refused: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class SeriesFacts:
+    """What the headers of a series say, but for whose it is.
+
+    Attributes:
+        name: a pseudonym, or the path of a volume.
+        folder: where its files lie, relative to the data set; empty at its top.
+        slices: how many there are.
+        doubled: how many lie where another of them lies.
+        missing: how many are missing between two others, by the spacing of the rest.
+        uneven: whether spacing varies by more than a tenth, missing slices aside.
+        scanner: the maker and a pseudonym of the machine; empty where unknown.
+        field_strength: in tesla; None where unknown.
+        identifiers: how many elements of its headers say whose it is.
+    """
+
+    name: str
+    folder: str
+    slices: int
+    doubled: int = 0
+    missing: int = 0
+    uneven: bool = False
+    scanner: str = ""
+    field_strength: float | None = None
+    identifiers: int = 0
+
+
 def common_reasons(left_out: Iterable[LeftOut], most: int = 3) -> str:
     """Return why files are not used, the most frequent reasons first, with their counts."""
     counts: Counter[str] = Counter()
@@ -126,6 +153,7 @@ class Manifest:
         unmarked: images whose label file is missing or empty, where others have one, and which of
             the two it is; they are used without boxes.
         note: a sentence on where the labels come from, where that is not the layout itself.
+        series: what the headers of a scanner's files say; empty of any other set.
     """
 
     root: Path
@@ -137,6 +165,7 @@ class Manifest:
     notes: tuple[str, ...] = ()
     unmarked: Mapping[str, str] = field(default_factory=dict)
     note: str = ""
+    series: tuple[SeriesFacts, ...] = ()
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -6,10 +6,12 @@ from tumorscope.checks.balance import Balance
 from tumorscope.checks.base import Check, Finding
 from tumorscope.checks.control_scores import ControlsCheck
 from tumorscope.checks.copies import AugmentedCopies, ExactCopies, NearCopies
+from tumorscope.checks.identifiers import BurntText, Identifiers
 from tumorscope.checks.labels import LabelConflicts
 from tumorscope.checks.leaks import LeakCheck
 from tumorscope.checks.lineage import Lineage
 from tumorscope.checks.odd import OddOnes
+from tumorscope.checks.series import Scanners, WholeSeries
 from tumorscope.checks.shortcuts import Shortcuts
 from tumorscope.checks.unreadable import Unreadable
 from tumorscope.grouping.survey import Survey
@@ -28,6 +30,10 @@ CHECKS: tuple[Check, ...] = (
     Balance(),
     OddOnes(),
     Shortcuts(),
+    BurntText(),
+    WholeSeries(),
+    Scanners(),
+    Identifiers(),
     ControlsCheck(),
 )
 

@@ -7,7 +7,7 @@ series becomes a folder of pictures in the cache, made once.
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, fields, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -19,13 +19,14 @@ from tumorscope.data.layouts.tree import Tree, walk
 from tumorscope.data.scans.pseudonyms import pseudonym
 from tumorscope.data.scans.stacks import Stack, open_stacks
 from tumorscope.errors import UnreadableImage
-from tumorscope.records import LeftOut, Manifest, Row
+from tumorscope.records import LeftOut, Manifest, Row, SeriesFacts
 from tumorscope.support.files import CACHE, explained, read_csv, write_csv
 
-VERSION = 3  # of the pictures in the cache
+VERSION = 4  # of the pictures in the cache
 BOX = ("x_center", "y_center", "width", "height")
 KEPT = ("series", "plane", "position_mm")  # become columns of the manifest
 SLICES = ("image", "patient", *KEPT, *BOX)
+SERIES = tuple(each.name for each in fields(SeriesFacts))
 LEFT_OUT = ("image", "reason", "files")
 
 
@@ -37,11 +38,13 @@ class Scans:
         tree: the folder in the cache, with what could not be read in its `left_out`.
         slices: what is known of each picture, by its path.
         scans: how many files of a scanner there were.
+        series: what the headers of each series say.
     """
 
     tree: Tree
     slices: dict[str, dict[str, str]]
     scans: int
+    series: tuple[SeriesFacts, ...] = ()
 
     @property
     def name_patients(self) -> bool:
@@ -56,7 +59,8 @@ class Scans:
             f"{self.scans} files of a scanner hold {len(series)} series; of a series of 10 slices "
             "or more, those that a segmentation marks count, or else the middle third."
         )
-        return replace(manifest, rows=rows, notes=(*manifest.notes, note))
+        notes = (*manifest.notes, note)
+        return replace(manifest, rows=rows, notes=notes, series=self.series)
 
     def _row(self, row: Row) -> Row:
         line = self.slices.get(row.image)
@@ -87,12 +91,30 @@ def open_scans(tree: Tree) -> Scans:
     )
     found = replace(walk(folder / "pictures"), left_out=(*tree.left_out, *bad), strays=tree.strays)
     slices = {line["image"]: line for line in read_csv(folder / "slices.csv")}
-    return Scans(found, slices, len(tree.scans))
+    series = tuple(_facts(line) for line in read_csv(folder / "series.csv"))
+    return Scans(found, slices, len(tree.scans), series)
+
+
+def _facts(line: dict[str, str]) -> SeriesFacts:
+    """Return a line of the table of series as what it says."""
+    strength = line["field_strength"]
+    return SeriesFacts(
+        line["name"],
+        line["folder"],
+        int(line["slices"]),
+        int(line["doubled"]),
+        int(line["missing"]),
+        uneven=line["uneven"] == "True",
+        scanner=line["scanner"],
+        field_strength=float(strength) if strength else None,
+        identifiers=int(line["identifiers"]),
+    )
 
 
 def _write(folder: Path, root: Path, files: Sequence[str]) -> None:
     """Write the pictures of the slices that count, their table, and that of unused files."""
     slices: list[tuple[object, ...]] = []
+    series: list[SeriesFacts] = []
     left_out: list[LeftOut] = []
     (folder / "pictures").mkdir()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -104,7 +126,10 @@ def _write(folder: Path, root: Path, files: Sequence[str]) -> None:
             wrote = dict(zip(stack.chosen, pool.map(write, stack.chosen), strict=True))
             slices += [found for found in wrote.values() if isinstance(found, tuple)]
             left_out += _unused(stack, wrote)
+            series += [stack.facts] if stack.facts else []
     write_csv(folder / "slices.csv", SLICES, slices)
+    lines = [tuple("" if v is None else v for v in astuple(facts)) for facts in series]
+    write_csv(folder / "series.csv", SERIES, lines)
     write_csv(folder / "left-out.csv", LEFT_OUT, [(f.image, f.reason, f.files) for f in left_out])
 
 

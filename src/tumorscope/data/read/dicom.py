@@ -44,6 +44,12 @@ UPRIGHT = {
     "coronal": ((1, 0, 0), (0, 0, -1)),
     "sagittal": ((0, 1, 0), (0, 0, -1)),
 }
+MAKERS = ("Siemens", "GE", "Philips", "Canon", "Toshiba", "Hitachi", "Fujifilm", "United Imaging")
+IDENTIFYING = (
+    *("PatientName", "PatientID", "PatientBirthDate", "PatientAddress", "OtherPatientIDs"),
+    *("PatientTelephoneNumbers", "AccessionNumber", "InstitutionName", "InstitutionAddress"),
+    *("ReferringPhysicianName", "PerformingPhysicianName", "OperatorsName", "PatientComments"),
+)
 PLANES = ("sagittal", "coronal", "axial")  # by the axis of the patient that is looked along
 
 
@@ -162,6 +168,29 @@ class DicomObject:
             return number
         name = str(self.header.get("PatientName") or "").strip(" ^")
         return f"{name}/{self.header.get('PatientBirthDate') or ''}" if name else ""
+
+    @property
+    def scanner(self) -> str:
+        """The maker, where it is a known one, and `/` and the machine's names: to be hashed."""
+        maker = str(self.header.get("Manufacturer") or "").upper()
+        known = next((name for name in MAKERS if name.upper() in maker), "")
+        names = ("Manufacturer", "ManufacturerModelName", "StationName", "DeviceSerialNumber")
+        machine = "/".join(str(self.header.get(name) or "") for name in names)
+        return f"{known or 'unknown maker'}/{machine}" if machine.strip("/") else ""
+
+    @property
+    def field_strength(self) -> float | None:
+        """In tesla, None where the header does not say."""
+        try:
+            strength = float(self.header.get("MagneticFieldStrength"))
+        except (TypeError, ValueError):
+            return None
+        return round(strength / 10_000 if strength > 100 else strength, 1)  # some write gauss
+
+    @property
+    def identifiers(self) -> int:
+        """How many of the elements that say whose it is, and where it was made, have a value."""
+        return sum(bool(str(self.header.get(name) or "").strip(" ^")) for name in IDENTIFYING)
 
     @property
     def series(self) -> str:

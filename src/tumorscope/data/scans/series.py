@@ -8,10 +8,13 @@ those of several acquisitions that lie at the same places.
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from tumorscope.data.read.dicom import DicomObject, Geometry
 
 FEW = 10  # slices, of which all count: a person has chosen them
+SAME_PLACE = 0.01  # mm
+UNEVEN = 0.1  # of the usual spacing
 PLACES = 2  # decimals of a millimetre, and of a direction, that tell places apart
 
 
@@ -48,12 +51,18 @@ class Series:
         uid: what tells it apart in the headers: not to be shown.
         patient: what tells its patient apart: not to be shown; empty where unknown.
         frames: its slices along the normal.
+        scanner: the maker and a pseudonym of the machine; empty where unknown.
+        field_strength: in tesla; None where unknown.
+        identifiers: how many elements of a header say whose it is.
     """
 
     folder: str
     uid: str
     patient: str
     frames: tuple[Frame, ...]
+    scanner: str = ""
+    field_strength: float | None = None
+    identifiers: int = 0
 
     @property
     def plane(self) -> str:
@@ -68,21 +77,28 @@ def group_objects(objects: Iterable[tuple[str, DicomObject]]) -> list[Series]:
     Args:
         objects: paths relative to the data set, and headers.
     """
-    frames: dict[tuple[object, ...], list[Frame]] = defaultdict(list)
-    patients: dict[tuple[object, ...], str] = {}
+    found: dict[tuple[object, ...], list[tuple[Frame, DicomObject]]] = defaultdict(list)
     for path, own in objects:
         folder = path.rpartition("/")[0]
         size = (own.header.get("Rows"), own.header.get("Columns"))
         acquisition = str(own.header.get("AcquisitionNumber") or "")
         for number in range(own.frames):
             frame = Frame(path, number, own.geometry(number), own.number, acquisition)
-            key = (folder, own.series, size, _orientation(frame))
-            frames[key].append(frame)
-            patients.setdefault(key, own.patient)
+            found[folder, own.series, size, _orientation(frame)].append((frame, own))
     return [
         part
-        for key, found in frames.items()
-        for part in _in_order(Series(str(key[0]), repr(key[1:]), patients[key], tuple(found)))
+        for key, members in found.items()
+        for part in _in_order(
+            Series(
+                str(key[0]),
+                repr(key[1:]),
+                members[0][1].patient,
+                tuple(frame for frame, _ in members),
+                members[0][1].scanner,
+                members[0][1].field_strength,
+                max(own.identifiers for _, own in members),
+            )
+        )
     ]
 
 
@@ -114,6 +130,27 @@ def _by(frames: Sequence[Frame], key: Callable[[Frame], str]) -> dict[str, tuple
 
 def _position(frame: Frame) -> tuple[float, int, str, int]:
     return (frame.place or 0.0, frame.instance, frame.file, frame.number)
+
+
+def gaps(places: Sequence[float | None]) -> tuple[int, int, bool]:
+    """Return how many slices are doubled and missing, and whether their spacing is uneven.
+
+    Args:
+        places: along the normal in mm, in order; None where unknown.
+
+    >>> gaps([0.0, 5.0, 5.0, 10.0, 20.0]), gaps([0.0, 5.0, 10.0, 17.0])
+    ((1, 1, False), (0, 0, True))
+    """
+    known = [place for place in places if place is not None]
+    steps = [after - before for before, after in pairwise(known)]
+    doubled = sum(step < SAME_PLACE for step in steps)
+    moved = sorted(step for step in steps if step >= SAME_PLACE)
+    if len(moved) < 2:
+        return doubled, 0, False
+    usual = moved[len(moved) // 2] if len(moved) > 2 else moved[0]
+    wholes = [max(1, round(step / usual)) for step in moved]
+    off = max(abs(step / usual - whole) for step, whole in zip(moved, wholes, strict=True))
+    return doubled, sum(wholes) - len(wholes), off > UNEVEN
 
 
 def slices_that_count(count: int) -> range:

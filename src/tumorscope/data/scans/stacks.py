@@ -19,9 +19,9 @@ from tumorscope.data.read.dicom import DicomObject, open_dicom, read_header
 from tumorscope.data.read.image import read_bytes
 from tumorscope.data.read.nifti import ENDINGS, Volume, open_nifti
 from tumorscope.data.scans.pseudonyms import pseudonym
-from tumorscope.data.scans.series import Series, group_objects, slices_that_count
+from tumorscope.data.scans.series import Series, gaps, group_objects, slices_that_count
 from tumorscope.errors import UnreadableImage
-from tumorscope.records import Box, LeftOut, Slice
+from tumorscope.records import Box, LeftOut, SeriesFacts, Slice
 from tumorscope.support.extras import require_extra
 
 HEADERS_AT_ONCE = 4  # workers: reading headers waits for the disk more than for a core
@@ -43,6 +43,7 @@ class Stack:
         read: returns a slice by its number, from 0; raises UnreadableImage.
         boxes: around the lesions of slices that a segmentation marks, by number.
         volumes: how many volumes the file holds, of which the first is taken.
+        facts: what the headers say of the whole; None of a volume.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Stack:
     read: Callable[[int], Slice]
     boxes: Mapping[int, Box] = field(default_factory=dict)
     volumes: int = 1
+    facts: SeriesFacts | None = None
 
     def __len__(self) -> int:
         return len(self.files)
@@ -128,14 +130,33 @@ def _of_series(root: Path, series: Series) -> Stack:
         """Decode one slice."""
         return opened(frames[number].file).slice(frames[number].number)
 
+    name = pseudonym("series", series.uid)
     return Stack(
-        name=pseudonym("series", series.uid),
+        name=name,
         folder=series.folder,
         patient=pseudonym("patient", series.patient) if series.patient else "",
         plane=series.plane,
         files=tuple(frame.file for frame in frames),
         positions=tuple(frame.place for frame in frames),
         read=read,
+        facts=_facts(name, series),
+    )
+
+
+def _facts(name: str, series: Series) -> SeriesFacts:
+    """Return what may be known of a series."""
+    doubled, missing, uneven = gaps([frame.place for frame in series.frames])
+    maker, _, machine = series.scanner.partition("/")
+    return SeriesFacts(
+        name=name,
+        folder=series.folder,
+        slices=len(series.frames),
+        doubled=doubled,
+        missing=missing,
+        uneven=uneven,
+        scanner=f"{maker} {pseudonym('scanner', machine)}" if maker else "",
+        field_strength=series.field_strength,
+        identifiers=series.identifiers,
     )
 
 
