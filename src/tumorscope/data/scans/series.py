@@ -53,7 +53,7 @@ class Series:
         frames: its slices along the normal.
         scanner: the maker and a pseudonym of the machine; empty where unknown.
         field_strength: in tesla; None where unknown.
-        identifiers: how many elements of a header say whose it is.
+        identifiers: how many elements of its first header say whose it is.
     """
 
     folder: str
@@ -77,28 +77,23 @@ def group_objects(objects: Iterable[tuple[str, DicomObject]]) -> list[Series]:
     Args:
         objects: paths relative to the data set, and headers.
     """
-    found: dict[tuple[object, ...], list[tuple[Frame, DicomObject]]] = defaultdict(list)
-    for path, own in objects:
+    frames: dict[tuple[object, ...], list[Frame]] = defaultdict(list)
+    known: dict[tuple[object, ...], Series] = {}
+    for path, own in objects:  # whose headers are not kept: there may be many
         folder = path.rpartition("/")[0]
         size = (own.header.get("Rows"), own.header.get("Columns"))
         acquisition = str(own.header.get("AcquisitionNumber") or "")
         for number in range(own.frames):
             frame = Frame(path, number, own.geometry(number), own.number, acquisition)
-            found[folder, own.series, size, _orientation(frame)].append((frame, own))
+            key = (folder, own.series, size, _orientation(frame))
+            frames[key].append(frame)
+            if key not in known:
+                told = (own.scanner, own.field_strength, own.identifiers)
+                known[key] = Series(folder, repr(key[1:]), own.patient, (), *told)
     return [
         part
-        for key, members in found.items()
-        for part in _in_order(
-            Series(
-                str(key[0]),
-                repr(key[1:]),
-                members[0][1].patient,
-                tuple(frame for frame, _ in members),
-                members[0][1].scanner,
-                members[0][1].field_strength,
-                max(own.identifiers for _, own in members),
-            )
-        )
+        for key, series in known.items()
+        for part in _in_order(replace(series, frames=tuple(frames[key])))
     ]
 
 

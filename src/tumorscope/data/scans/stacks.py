@@ -24,6 +24,7 @@ from tumorscope.errors import UnreadableImage
 from tumorscope.records import Box, LeftOut, SeriesFacts, Slice
 from tumorscope.support.extras import require_extra
 
+HEADERS_KEPT = 256
 HEADERS_AT_ONCE = 4  # workers: reading headers waits for the disk more than for a core
 SEGMENTED = "_seg"  # ends the name of a volume that marks the lesions of those beside it
 SUBJECT = re.compile(r"sub-[a-z0-9]+|.*\d(?=_(t1|t1ce|t1gd|t1c|t2|t2f|t2w|t1n|flair|seg)$)", re.I)
@@ -106,18 +107,26 @@ def read_headers(
             return LeftOut(path, str(error))
         return LeftOut(path, found.refusal, refused=True) if found.refusal else found
 
-    yield from zip(files, pool.map(header, files), strict=True)
+    for start in range(0, len(files), HEADERS_KEPT):  # or those that were read would pile up
+        some = files[start : start + HEADERS_KEPT]
+        yield from zip(some, pool.map(header, some), strict=True)
 
 
 def _of_objects(root: Path, files: Sequence[str]) -> Iterator[Stack | LeftOut]:
-    headers: list[tuple[str, DicomObject]] = []
-    with ThreadPoolExecutor(HEADERS_AT_ONCE) as pool:
-        for path, found in read_headers(root, files, pool):
-            if isinstance(found, LeftOut):
-                yield found
-            else:
-                headers.append((path, found))
-    for series in group_objects(headers):
+    useless: list[LeftOut] = []
+
+    def headers() -> Iterator[tuple[str, DicomObject]]:
+        """Yield headers that are of use, and keep why others are not."""
+        with ThreadPoolExecutor(HEADERS_AT_ONCE) as pool:
+            for path, found in read_headers(root, files, pool):
+                if isinstance(found, LeftOut):
+                    useless.append(found)
+                else:
+                    yield path, found
+
+    all_series = group_objects(headers())
+    yield from useless
+    for series in all_series:
         yield _of_series(root, series)
 
 
