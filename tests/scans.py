@@ -50,12 +50,13 @@ def write_series(
 ) -> None:
     """Write a phantom's slices as one series, under names that have another order."""
     folder.mkdir(parents=True, exist_ok=True)
-    head, series = Head(lesion, patient), generate_uid()
+    head, series, study = Head(lesion, patient), generate_uid(), generate_uid()
     numbers = count(1 + len(list(folder.iterdir())))
     for number in np.random.default_rng(patient).permutation(slices):
         own = made(
             np.asarray(head.slice(int(number)).pixels, np.uint16) * 12,
             SeriesInstanceUID=series,
+            StudyInstanceUID=study,
             PatientID=f"Muster-{patient}",
             PatientName=f"Muster^Petra^{patient}",
             PatientBirthDate="19561103",

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tumorscope.commands.train import train
     from tumorscope.data.catalogue import fetch_set
     from tumorscope.inference.predict import Predictor
+    from tumorscope.inference.series import predict_series
     from tumorscope.runs.execution import Run, load_run
     from tumorscope.schema.grouping import GroupingRules
     from tumorscope.schema.layout import LayoutOptions
@@ -55,6 +56,7 @@ __all__ = [
     "fetch_set",
     "list_runs",
     "load_run",
+    "predict_series",
     "review",
     "split",
     "train",
@@ -80,6 +82,7 @@ _MODULES = {
     "fetch_set": "tumorscope.data.catalogue",
     "list_runs": "tumorscope.commands.list_runs",
     "load_run": "tumorscope.runs.execution",
+    "predict_series": "tumorscope.inference.series",
     "review": "tumorscope.commands.review",
     "split": "tumorscope.commands.split",
     "train": "tumorscope.commands.train",

@@ -3,9 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterator
 from enum import StrEnum
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -17,10 +15,8 @@ from tumorscope.cli.options import AsJson, Debug, Quietly
 from tumorscope.errors import UsageError
 
 if TYPE_CHECKING:
-    from tumorscope.inference.archive import Answer, Runner
+    from tumorscope.inference.archive import Runner
     from tumorscope.inference.bundle import Runtime
-    from tumorscope.inference.predict import Predictor
-    from tumorscope.records import SeriesPrediction
 
 
 class Scheduler(StrEnum):
@@ -71,11 +67,19 @@ def predict(
         Path | None,
         typer.Option(help="Write a page of the series, with their slices, to this .html."),
     ] = None,
+    dicom: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write a DICOM report and a picture of each answered DICOM series into this "
+            "folder, for the archive: they name the patient."
+        ),
+    ] = None,
     quiet: Quietly = False,
     as_json: AsJson = False,
     debug: Debug = False,  # noqa: ARG001 (its callback does the work)
 ) -> None:
     """Classify images and series: class, probabilities, and whether to answer at all."""
+    from tumorscope.cli.series import SeriesOutputs, answer_series  # noqa: PLC0415
     from tumorscope.inference.archive import ArchiveCounts, score_archive  # noqa: PLC0415
     from tumorscope.inference.inputs import list_inputs  # noqa: PLC0415
     from tumorscope.inference.predict import Predictor  # noqa: PLC0415
@@ -88,11 +92,13 @@ def predict(
             raise UsageError("--engine ray takes slices, not series.")
         predictor = Predictor.load(bundle, runtime=cast("Runtime | None", runtime), threads=1)
         printed = Format.jsonl if as_json else answers
-        _predict_series(predictor, inputs, workers or os.cpu_count(), printed, out, page)
+        outputs = SeriesOutputs(printed, out, page, dicom)
+        answer_series(predictor, inputs, workers or os.cpu_count(), outputs)
         return
-    if page is not None:
+    if page is not None or dicom is not None:
+        option = "--dicom" if page is None else "--page"
         raise UsageError(
-            f"--page shows series of a scanner, and there are none in {', '.join(inputs)}."
+            f"{option} is for series of a scanner, and there are none in {', '.join(inputs)}."
         )
     names = list_inputs(inputs, sys.stdin)
     progress = terminal_progress(quiet=quiet)
@@ -114,63 +120,6 @@ def predict(
         predictor = Predictor.load(bundle, runtime=chosen, threads=1)
         told = predictor.predict(names, workers=workers or os.cpu_count())
         print_answers(counted(told, scored), predictor, Format.jsonl if as_json else answers)
-    conclude(scored, inputs, out)
-
-
-def _predict_series(
-    predictor: "Predictor",
-    inputs: list[str],
-    workers: int | None,
-    printed: Format,
-    out: Path | None,
-    page: Path | None,
-) -> None:
-    """Answer inputs among which are series; other images are answered after them."""
-    from tumorscope.data.layouts.tree import walk  # noqa: PLC0415
-    from tumorscope.inference.archive import (  # noqa: PLC0415
-        ArchiveCounts,
-        check_out,
-        write_answers,
-    )
-    from tumorscope.inference.inputs import list_inputs  # noqa: PLC0415
-    from tumorscope.inference.series import holds_series, predict_series  # noqa: PLC0415
-    from tumorscope.support.extras import require_extra  # noqa: PLC0415
-
-    thumbnails = None
-    if page is not None:
-        require_extra("page", "--page")
-        from tumorscope.report.series_page import Thumbnails  # noqa: PLC0415 (an extra)
-
-        thumbnails = Thumbnails()
-    if out is not None:
-        check_out(out)
-    places = [Path(word) for word in inputs if holds_series(Path(word))]
-    names = [word for word in inputs if not holds_series(Path(word))]
-    trees = [walk(place) for place in places if place.is_dir()]
-    beside = [str(tree.root / image) for tree in trees for image in tree.images]
-    series: list[SeriesPrediction] = []
-
-    def answered() -> "Iterator[Answer]":
-        """Yield the answers to series, then those to images."""
-        look = thumbnails.keep if thumbnails else None
-        for place in places:
-            for answer in predict_series(predictor, place, workers=workers, look=look):
-                if page is not None:
-                    series.append(answer)
-                yield answer
-        images = chain(beside, list_inputs(names, sys.stdin))
-        yield from predictor.predict(images, workers=workers)
-
-    if out is None:
-        scored = ArchiveCounts()
-        print_answers(counted(answered(), scored), predictor, printed)
-    else:
-        scored = write_answers(answered(), out, predictor.card)
-    if page is not None and thumbnails is not None:
-        from tumorscope.report.series_page import write_series_page  # noqa: PLC0415 (an extra)
-
-        write_series_page(page, series, thumbnails, predictor.card)
-        typer.echo(f"Page: {page}", err=True)
     conclude(scored, inputs, out)
 
 

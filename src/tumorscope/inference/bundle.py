@@ -82,6 +82,11 @@ def write_card(folder: Path, card: Card) -> None:
     write_text(folder / CARD, card.model_dump_json(indent=2) + "\n")
 
 
+def card_digest(card: Card) -> str:
+    """Return what tells a model apart: SHA-256 of its card, which has the digests of its files."""
+    return hashlib.sha256(card.model_dump_json().encode()).hexdigest()
+
+
 def zip_bundle(folder: Path) -> Path:
     """Write the zip of a bundle next to its folder and return its path."""
     path = folder.with_suffix(".zip")

@@ -42,8 +42,8 @@ def predict_series(
 ) -> Iterator[SeriesPrediction]:
     """Answer for every series of a folder or file.
 
-    A file that is of no use yields an answer whose `error` says why. Slices are read and answered
-    on all cores; however many there are, only a few batches of them are in memory.
+    A file that is of no use yields an answer whose `error` or `reason` says why. Slices are read
+    and answered on all cores; however many there are, only a few batches of them are in memory.
 
     Args:
         predictor: the model.
@@ -56,13 +56,25 @@ def predict_series(
     Raises:
         MissingExtra: what reads them is not installed.
     """
+    for _, answer in answered_stacks(predictor, place, workers=workers, look=look):
+        yield answer
+
+
+def answered_stacks(
+    predictor: Predictor,
+    place: str | Path,
+    *,
+    workers: int | None = None,
+    look: Look | None = None,
+) -> Iterator[tuple[Stack | None, SeriesPrediction]]:
+    """As `predict_series`, each answer with its stack; None for a file that is of no use."""
     top = Path(place)
     root, files = (top, walk(top).scans) if top.is_dir() else (top.parent, [top.name])
     for stack in open_stacks(root, files):
         if isinstance(stack, LeftOut):
-            yield _without_slices(shown_name(str(root / stack.image)), stack)
+            yield None, _without_slices(shown_name(str(root / stack.image)), stack)
         else:
-            yield _predict_stack(predictor, root, stack, workers, look)
+            yield stack, _predict_stack(predictor, stack, workers, look)
 
 
 def _without_slices(name: str, file: LeftOut) -> SeriesPrediction:
@@ -72,7 +84,7 @@ def _without_slices(name: str, file: LeftOut) -> SeriesPrediction:
 
 
 def _predict_stack(
-    predictor: Predictor, root: Path, stack: Stack, workers: int | None, look: Look | None
+    predictor: Predictor, stack: Stack, workers: int | None, look: Look | None
 ) -> SeriesPrediction:
     def read(number: int) -> Slice:
         """Return a slice after showing it to whoever looks."""
@@ -82,13 +94,13 @@ def _predict_stack(
         return found
 
     pictures = [
-        Deferred(str(root / stack.slice_name(number)), partial(read, number))
+        Deferred(str(stack.root / stack.slice_name(number)), partial(read, number))
         for number in range(len(stack))
     ]
     slices = tuple(predictor.predict(pictures, workers=workers))
     one_file = len(set(stack.files)) == 1
     answer = SeriesPrediction(
-        input=shown_name(str(root / (stack.files[0] if one_file else stack.folder))),
+        input=shown_name(str(stack.root / (stack.files[0] if one_file else stack.folder))),
         series=stack.name,
         patient=stack.patient,
         plane=stack.plane,

@@ -1,39 +1,22 @@
 """The page of answers to series: each with its slices and the probability along the stack."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from io import BytesIO
+from dataclasses import dataclass
 from itertools import cycle, islice, pairwise
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from tumorscope.records import SeriesPrediction, Slice
+from tumorscope.inference.small_pictures import SmallPictures
+from tumorscope.records import SeriesPrediction
 from tumorscope.report.colours import PALETTE
 from tumorscope.report.html import data_uri, render_page
 from tumorscope.schema.card import Card
 from tumorscope.support.files import explained, write_text
 
-SIDE = 112  # pixels of a slice in the strip, at most
 IN_STRIP = 40  # slices of a longer series: evenly spaced, and those that decide
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 700, 230, 46, 12, 40  # of the curve, in pixels
 DASHES = ("", "7 3", "2 3", "9 3 2 3")  # tell lines apart without colour
-
-
-@dataclass
-class Thumbnails:
-    """Small pictures of slices, kept while they are answered."""
-
-    pictures: dict[tuple[str, int], bytes] = field(default_factory=dict)
-
-    def keep(self, series: str, number: int, found: Slice) -> None:
-        """Keep a small picture of a slice."""
-        picture = Image.fromarray(np.rint(found.pixels).astype(np.uint8))
-        picture.thumbnail((SIDE, SIDE))
-        content = BytesIO()
-        picture.save(content, "PNG")
-        self.pictures[series, number] = content.getvalue()
 
 
 @dataclass(frozen=True)
@@ -55,14 +38,14 @@ class Line:
 
 
 def write_series_page(
-    path: Path, answers: Sequence[SeriesPrediction], thumbnails: Thumbnails, card: Card
+    path: Path, answers: Sequence[SeriesPrediction], pictures: SmallPictures, card: Card
 ) -> None:
     """Write one page of the answers to some series.
 
     Args:
         path: the page's file.
         answers: what the model says.
-        thumbnails: small pictures of the slices.
+        pictures: small pictures of the slices.
         card: of the model.
 
     Raises:
@@ -73,7 +56,7 @@ def write_series_page(
         "card": card,
         "shown": [(answer, _lines(answer, card.classes), _strip(answer)) for answer in shown],
         "others": [answer for answer in answers if not answer.slices],
-        "picture": lambda answer, number: _uri(thumbnails.pictures, answer, number),
+        "picture": lambda answer, number: _uri(pictures.found, answer, number),
         "across": _across,
         "size": {
             "width": WIDTH,

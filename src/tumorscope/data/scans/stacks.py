@@ -36,7 +36,8 @@ class Stack:
 
     Attributes:
         name: tells it apart: a pseudonym of the series, or the path of a volume without its ending.
-        folder: where its files lie, relative to the data set; empty at its top.
+        root: the data set.
+        folder: where its files lie, relative to it; empty at its top.
         patient: a pseudonym, or what the name of a volume says; empty where unknown.
         plane: `axial`, `coronal` or `sagittal`; empty where unknown.
         files: the file of each slice, relative to the data set.
@@ -48,6 +49,7 @@ class Stack:
     """
 
     name: str
+    root: Path
     folder: str
     patient: str
     plane: str
@@ -142,6 +144,7 @@ def _of_series(root: Path, series: Series) -> Stack:
     name = pseudonym("series", series.uid)
     return Stack(
         name=name,
+        root=root,
         folder=series.folder,
         patient=pseudonym("patient", series.patient) if series.patient else "",
         plane=series.plane,
@@ -183,11 +186,11 @@ def _of_volumes(root: Path, files: Sequence[str]) -> Iterator[Stack | LeftOut]:
         except UnreadableImage as error:
             yield LeftOut(path, str(error))
             continue
-        yield _of_volume(path, volume, lesions, stem_is_patient=stems[_stem(path)] == 1)
+        yield _of_volume(root, path, volume, lesions, stem_is_patient=stems[_stem(path)] == 1)
 
 
 def _of_volume(
-    path: str, volume: Volume, lesions: Volume | None, *, stem_is_patient: bool
+    root: Path, path: str, volume: Volume, lesions: Volume | None, *, stem_is_patient: bool
 ) -> Stack:
     folder, stem = PurePosixPath(path).parent, _stem(path)
     subject = SUBJECT.match(stem)
@@ -195,6 +198,7 @@ def _of_volume(
     masks = {} if lesions is None else {n: lesions.picture(n) for n in range(len(volume))}
     return Stack(
         name=str(folder / stem),
+        root=root,
         folder="" if str(folder) == "." else str(folder),
         patient=subject[0] if subject else patient,
         plane=volume.plane,
