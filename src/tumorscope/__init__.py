@@ -18,6 +18,7 @@ from tumorscope.errors import MissingExtra, TumorscopeError
 if TYPE_CHECKING:
     from tumorscope.commands.audit import audit
     from tumorscope.commands.compare import compare
+    from tumorscope.commands.deidentify import deidentify
     from tumorscope.commands.demo import demo
     from tumorscope.commands.evaluate import evaluate
     from tumorscope.commands.export import Exported, export_run
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from tumorscope.commands.split import split
     from tumorscope.commands.train import train
     from tumorscope.data.catalogue import fetch_set
+    from tumorscope.data.scans.profile import DeidentifyOptions
     from tumorscope.inference.predict import Predictor
     from tumorscope.inference.series import predict_series
     from tumorscope.runs.execution import Run, load_run
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from tumorscope.schema.layout import LayoutOptions
 
 __all__ = [
+    "DeidentifyOptions",
     "Exported",
     "Folds",
     "GroupingRules",
@@ -49,6 +52,7 @@ __all__ = [
     "add_lineage",
     "audit",
     "compare",
+    "deidentify",
     "demo",
     "describe_layout",
     "evaluate",
@@ -65,6 +69,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "DeidentifyOptions": "tumorscope.data.scans.profile",
     "Exported": "tumorscope.commands.export",
     "Folds": "tumorscope.commands.folds",
     "GroupingRules": "tumorscope.schema.grouping",
@@ -75,6 +80,7 @@ _MODULES = {
     "add_lineage": "tumorscope.commands.lineage",
     "audit": "tumorscope.commands.audit",
     "compare": "tumorscope.commands.compare",
+    "deidentify": "tumorscope.commands.deidentify",
     "demo": "tumorscope.commands.demo",
     "describe_layout": "tumorscope.commands.layouts",
     "evaluate": "tumorscope.commands.evaluate",

@@ -8,7 +8,13 @@ import warnings
 
 import typer
 
-from tumorscope.cli import data, evaluation, inference, training  # noqa: F401  (each adds its verbs)
+from tumorscope.cli import (  # noqa: F401  (each adds its verbs)
+    data,
+    evaluation,
+    inference,
+    scans,
+    training,
+)
 from tumorscope.cli.app import WALK, app
 from tumorscope.errors import TumorscopeError
 from tumorscope.support.files import drop_output

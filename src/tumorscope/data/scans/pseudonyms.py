@@ -14,6 +14,7 @@ from platformdirs import user_data_path
 from tumorscope.support.files import explained, replacing
 
 VARIABLE = "TUMORSCOPE_SALT"
+STANDARD = "1.2.840.10008."  # how the UIDs that the standard gives begin
 LETTERS = 12  # of 16: some 10^14 names
 
 
@@ -24,8 +25,23 @@ def pseudonym(kind: str, identifier: str) -> str:
         kind: what it names, `patient` or `series`: equal identifiers of two kinds differ.
         identifier: what the header says.
     """
-    whole = hashlib.blake2b(f"{kind}\0{identifier}".encode(), key=_salt())
-    return f"{kind}-{whole.hexdigest()[:LETTERS]}"
+    return f"{kind}-{_hashed(kind, identifier).hex()[:LETTERS]}"
+
+
+def mapped_uid(uid: str) -> str:
+    """Return the UID that stands for another; those that the standard gives stay as they are."""
+    if uid.startswith(STANDARD):
+        return uid
+    return f"2.25.{int.from_bytes(_hashed('uid', uid)[:16], 'big')}"
+
+
+def number_of(kind: str, identifier: str) -> int:
+    """Return a number that follows from an identifier, up to 2^64."""
+    return int.from_bytes(_hashed(kind, identifier)[:8], "big")
+
+
+def _hashed(kind: str, identifier: str) -> bytes:
+    return hashlib.blake2b(f"{kind}\0{identifier}".encode(), key=_salt()).digest()
 
 
 def _salt() -> bytes:
