@@ -9,6 +9,7 @@ TumorscopeError            every error that the package raises on purpose; exit 
 ├── MissingExtra           a part of the package that is not installed
 ├── OutOfMemory            the machine has too little memory for these settings
 ├── Diverged               training whose loss is no number any more
+├── ArchiveError           an image archive that cannot be reached, or refuses
 ├── DiskFull               an output could not be written
 └── Interrupted            stopped by the user; exit code 130
 
@@ -62,6 +63,10 @@ class OutOfMemory(TumorscopeError):
 
 class Diverged(TumorscopeError):
     """Training whose loss is no number any more; the message says where, and what to try."""
+
+
+class ArchiveError(TumorscopeError):
+    """An image archive (PACS) that cannot be reached, or refuses; the message says why."""
 
 
 class DiskFull(TumorscopeError):

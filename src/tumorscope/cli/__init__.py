@@ -9,6 +9,7 @@ import warnings
 import typer
 
 from tumorscope.cli import (  # noqa: F401  (each adds its verbs)
+    archive,
     data,
     evaluation,
     inference,

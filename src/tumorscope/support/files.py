@@ -14,6 +14,8 @@ from typing import Any
 from tumorscope.errors import DiskFull, UsageError
 
 CACHE = "in the environment variable TUMORSCOPE_CACHE"  # where another cache is named
+UMASK = os.umask(0)  # read once, since reading it changes it for all threads
+os.umask(UMASK)
 NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -71,16 +73,10 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary = Path(name)
         try:
             yield temporary
-            temporary.chmod(0o666 & ~_umask())
+            temporary.chmod(0o666 & ~UMASK)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def write_bytes(path: Path, content: bytes) -> None:

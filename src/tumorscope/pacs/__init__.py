@@ -1,0 +1,1 @@
+"""Image archives: images in, answers back."""
