@@ -19,6 +19,7 @@ import typer.main
 
 import tumorscope
 from tests.docs.pages import DOCS, blocks, name_of, pages, spans, text_of
+from tests.scans import write_series
 from tumorscope.cli import app
 from tumorscope.commands.folds import Folds
 from tumorscope.commands.seeds import Series
@@ -31,6 +32,7 @@ EXAMPLES = [path for path in pages() if path.parent != DOCS / "deploy" and block
 PLACEHOLDERS = {
     "slices/": "the manifest of drawn slices",
     "slice.jpg": "one drawn slice",
+    "study/": "a series as a scanner writes it",
     "runs/a": "a copy of a finished run",
     "runs/b": "another copy of it",
 }
@@ -60,7 +62,9 @@ def inputs(phantoms: Path, tiny_run: tumorscope.Run, tmp_path: Path) -> dict[str
     """A real input for each placeholder."""
     for name in ("a", "b"):
         shutil.copytree(tiny_run.folder, tmp_path / "runs" / name)
+    write_series(tmp_path / "study", "glioma", 1)
     found = {
+        "study/": tmp_path / "study",
         "slices/": phantoms,
         "slice.jpg": min(phantoms.parent.rglob("*.png")),
         "runs/a": tmp_path / "runs" / "a",

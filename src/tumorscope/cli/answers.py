@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import typer
 
 from tumorscope.errors import TumorscopeError
-from tumorscope.records import SeriesPrediction
 from tumorscope.support.files import drop_output
 
 if TYPE_CHECKING:
@@ -67,6 +66,8 @@ def _print_table(answers: "Iterator[Answer]", predictor: "Predictor") -> None:  
 
 
 def _answer_row(answer: "Answer") -> tuple[str, ...]:
+    from tumorscope.records import SeriesPrediction  # noqa: PLC0415 (imports NumPy)
+
     if answer.error is not None:
         return (answer.input, "error", "", answer.error)
     if not answer.accepted:
