@@ -27,6 +27,7 @@ Found = TypeVar("Found")
 MAX_PIXELS = 40_000_000  # of one frame
 MAX_FRAMES = 100_000
 MOST_INFLATED = 10  # times that a deflated object may be larger than its file
+MOST_SQUEEZED = 200  # times that a frame may be larger than its compressed form
 SMALL = 16_000_000  # bytes that it may always have
 BEGINNING = 4096  # bytes, with the transfer syntax among them
 DEFLATED = b"1.2.840.10008.1.2.1.99"
@@ -126,7 +127,7 @@ class DicomObject:
     @cached_property
     def kinds(self) -> tuple[str, ...]:
         """The words of `ImageType`, such as `ORIGINAL`, `LOCALIZER`, `MOSAIC`."""
-        value = self.header.get("ImageType") or ()
+        value = self._get("ImageType") or ()
         return tuple(str(word).upper() for word in ([value] if isinstance(value, str) else value))
 
     @property
@@ -146,11 +147,12 @@ class DicomObject:
     @property
     def refusal(self) -> str:
         """Why its header says that it is no slice of a head on MRI; empty where it does not."""
-        modality = str(self.header.get("Modality") or "MR").upper()
-        part = str(self.header.get("BodyPartExamined") or "").upper().replace(" ", "")
+        modality = str(self._get("Modality") or "MR").upper()
+        part = str(self._get("BodyPartExamined") or "").upper().replace(" ", "")
         shown = modality if len(modality) == 2 else "another modality"
         reasons = {
-            "a DICOMDIR, which lists images and is none": "DirectoryRecordSequence" in self.header,
+            "a DICOMDIR, which lists images and is none": self._get("DirectoryRecordSequence")
+            is not None,
             f"{shown}, not MR": modality not in MODALITIES,
             "a scout (localizer)": "LOCALIZER" in self.kinds,
             "a part of the body that is not the head, by its header": part
@@ -163,26 +165,26 @@ class DicomObject:
     @property
     def patient(self) -> str:
         """What tells the patient apart: to be hashed; empty where the header does not say."""
-        number = str(self.header.get("PatientID") or "").strip()
+        number = str(self._get("PatientID") or "").strip()
         if number:
             return number
-        name = str(self.header.get("PatientName") or "").strip(" ^")
-        return f"{name}/{self.header.get('PatientBirthDate') or ''}" if name else ""
+        name = str(self._get("PatientName") or "").strip(" ^")
+        return f"{name}/{self._get('PatientBirthDate') or ''}" if name else ""
 
     @property
     def scanner(self) -> str:
         """The maker, where it is a known one, and `/` and the machine's names: to be hashed."""
-        maker = str(self.header.get("Manufacturer") or "").upper()
+        maker = str(self._get("Manufacturer") or "").upper()
         known = next((name for name in MAKERS if name.upper() in maker), "")
         names = ("Manufacturer", "ManufacturerModelName", "StationName", "DeviceSerialNumber")
-        machine = "/".join(str(self.header.get(name) or "") for name in names)
+        machine = "/".join(str(self._get(name) or "") for name in names)
         return f"{known or 'unknown maker'}/{machine}" if machine.strip("/") else ""
 
     @property
     def field_strength(self) -> float | None:
         """In tesla, None where the header does not say."""
         try:
-            strength = float(self.header.get("MagneticFieldStrength"))
+            strength = float(self._get("MagneticFieldStrength"))
         except (TypeError, ValueError):
             return None
         return round(strength / 10_000 if strength > 100 else strength, 1)  # some write gauss
@@ -190,13 +192,23 @@ class DicomObject:
     @property
     def identifiers(self) -> int:
         """How many of the elements that say whose it is, and where it was made, have a value."""
-        return sum(bool(str(self.header.get(name) or "").strip(" ^")) for name in IDENTIFYING)
+        return sum(bool(str(self._get(name) or "").strip(" ^")) for name in IDENTIFYING)
 
     @property
     def series(self) -> str:
         """What tells the acquisition apart: to be hashed."""
         names = ("SeriesInstanceUID", "EchoTime", "TemporalPositionIdentifier")
-        return "/".join(str(self.header.get(name) or "") for name in names)
+        return "/".join(str(self._get(name) or "") for name in names)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns of its pictures."""
+        return self._whole("Rows", 0), self._whole("Columns", 0)
+
+    @property
+    def acquisition(self) -> str:
+        """Which of several acquisitions of a series it belongs to; empty where unknown."""
+        return str(self._get("AcquisitionNumber") or "")
 
     @property
     def number(self) -> int:
@@ -207,12 +219,13 @@ class DicomObject:
         """Return where a frame lies; None where the header does not say."""
         if self.tiles > 1:
             return None
-        position, orientation = self._element(frame, *POSITION), self._element(frame, *ORIENTATION)
         try:
+            position = self._element(frame, *POSITION)
+            orientation = self._element(frame, *ORIENTATION)
             x, y, z = map(float, position)
             a, b, c, d, e, f = map(float, orientation)
             spacing = tuple(float(n) for n in self._element(frame, *SPACING) or ())
-        except (TypeError, ValueError):
+        except Exception:  # noqa: BLE001 (it is converted only now: a damaged one is none)
             return None
         found = Geometry((x, y, z), (a, b, c), (d, e, f), spacing)
         axes = np.array([found.across, found.down, found.normal.tolist()])
@@ -244,6 +257,9 @@ class DicomObject:
         Raises:
             UnreadableImage: as `levels`.
         """
+        return _guarded(lambda: self._slice(frame))
+
+    def _slice(self, frame: int) -> Slice:
         values, geometry = self.levels(frame), self.geometry(frame)
         if geometry is not None:
             values = geometry.upright(values)
@@ -253,12 +269,12 @@ class DicomObject:
             grey = np.rint(values @ weights).astype(np.uint8)
             return Slice(grey, "DICOM", "RGB", "", int(spread))
         values = values.astype(np.float32)
-        padding = self.header.get("PixelPaddingValue")
+        padding = self._get("PixelPaddingValue")
         if padding is not None:
             outside = values == np.float32(self._rescaled(np.array([[padding]]), frame)[0, 0])
             if outside.any() and not outside.all():
                 values[outside] = values[~outside].min()
-        if self.header.get("PhotometricInterpretation") == "MONOCHROME1":
+        if self._get("PhotometricInterpretation") == "MONOCHROME1":
             values = -values
         return Slice(normalise(values), "DICOM", "I;16")
 
@@ -271,11 +287,15 @@ class DicomObject:
         if self.pixels > MAX_PIXELS or self.frames > MAX_FRAMES:
             raise UnreadableImage(f"claims {self.frames:,} frames of {self.pixels:,} pixels")
         syntax = self.header.file_meta.TransferSyntaxUID
+        content = self._get("PixelData") or b""
+        size = self.pixels * self._whole("BitsAllocated", 16) // 8
+        if size > max(SMALL, MOST_SQUEEZED * len(content)):
+            raise UnreadableImage(f"claims {self.pixels:,} pixels a frame in a smaller file")
         try:
             found = pixel_array(self.header, index=picture)
         except (RuntimeError, NotImplementedError) as error:  # of every decoder that was tried
             raise UnreadableImage(f"cannot be decompressed ({_name(syntax)})") from error
-        if self.header.PhotometricInterpretation == "PALETTE COLOR":
+        if self._get("PhotometricInterpretation") == "PALETTE COLOR":
             found = apply_color_lut(found, self.header)
             return (found // 257 if found.dtype == np.uint16 else found).astype(np.uint8)
         return found if found.ndim == 3 else self._rescaled(found, picture)
@@ -288,24 +308,31 @@ class DicomObject:
             self._element(frame, "PixelValueTransformationSequence", name)
             for name in ("RescaleSlope", "RescaleIntercept")
         )
-        if self.header.get("ModalityLUTSequence") is None and slope is not None:
+        if self._get("ModalityLUTSequence") is None and slope is not None:
             return stored * float(slope) + float(intercept or 0)
         return np.asarray(apply_modality_lut(stored, self.header))
 
     def _element(self, frame: int, sequence: str, name: str) -> Any:
         """Return an element of a frame: from its own groups, the shared ones, or the object."""
-        own = self.header.get("PerFrameFunctionalGroupsSequence") or ()
-        shared = self.header.get("SharedFunctionalGroupsSequence") or ()
+        own = self._get("PerFrameFunctionalGroupsSequence") or ()
+        shared = self._get("SharedFunctionalGroupsSequence") or ()
         for groups in (own[frame : frame + 1], shared[:1]):
             for group in groups:
                 for item in group.get(sequence) or ():
                     if name in item:
                         return item.get(name)
-        return self.header.get(name)
+        return self._get(name)
+
+    def _get(self, name: Any) -> Any:
+        """Return an element's value, None where it is missing or damaged."""
+        try:
+            return self.header.get(name)
+        except Exception:  # noqa: BLE001 (it is converted only now, and its error would quote it)
+            return None
 
     def _whole(self, name: Any, otherwise: int) -> int:
         """Return an element as a whole number."""
-        found = self.header.get(name)
+        found = self._get(name)
         value = getattr(found, "value", found)
         try:
             return otherwise if value is None else int(value)

@@ -13,6 +13,7 @@ AIR, BRIGHTEST = 1.0, 99.5  # percentiles: of all pixels, and of those inside th
 # What the second becomes. The published 8-bit copies of four public sets have it at 190 to 246
 # (medians, by `experiments/intensity.py`), and a model trained on them knows slices like that.
 WHITE = 204
+LARGEST = 1e30  # beyond it differences would overflow
 
 
 def normalise(levels: NDArray[np.floating] | NDArray[np.integer]) -> NDArray[np.uint8]:
@@ -29,11 +30,13 @@ def normalise(levels: NDArray[np.floating] | NDArray[np.integer]) -> NDArray[np.
         uint8, of the same shape, so that a slice is the same as its copy in an 8-bit file; all 0
         where all levels are one.
     """
-    values = np.nan_to_num(levels.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    with np.errstate(over="ignore"):  # what float32 cannot hold is not finite either
+        values = np.nan_to_num(levels.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    values = np.clip(values, -LARGEST, LARGEST)
     black = np.percentile(values, AIR)
     head = values[values > values.mean()]
     white = np.percentile(head, BRIGHTEST) if head.size else black
-    if white <= black:
+    if not white - black > 1 / LARGEST:
         return np.zeros(values.shape, np.uint8)
     scaled = (values - black) * np.float32(WHITE / (white - black))
     return np.asarray(np.clip(np.rint(scaled), 0, 255), np.uint8)

@@ -1,6 +1,7 @@
 """NIfTI and MGH volumes to slices, in the directions in which radiologists look at them."""
 
 import gzip
+import logging
 import struct
 import zlib
 from dataclasses import dataclass
@@ -16,7 +17,9 @@ from tumorscope.records import Slice
 from tumorscope.support.extras import require_extra
 
 ENDINGS = (".nii", ".nii.gz", ".mgz", ".mgh")
+MAX_SPACING = 1000.0  # mm
 HEADER = 284  # bytes, the shortest of them
+SMALL, MOST_SQUEEZED = 256_000_000, 100  # bytes it may always unpack to, and times its size
 MAX_BYTES = 2_000_000_000  # of a volume, unpacked
 PLANES = ("sagittal", "coronal", "axial")
 
@@ -96,6 +99,8 @@ def open_nifti(content: bytes) -> Volume:
 def _open(content: bytes) -> Volume:
     import nibabel  # noqa: PLC0415 (an extra)
 
+    logging.getLogger("nibabel").setLevel(logging.CRITICAL)
+    logging.getLogger("nibabel.global").setLevel(logging.CRITICAL)
     kinds: tuple[Any, ...] = (nibabel.Nifti1Image, nibabel.Nifti2Image, nibabel.MGHImage)
     sizes = {348: 0, 540: 1}
     size = next((n for o in "<>" if (n := struct.unpack(f"{o}i", content[:4])[0]) in sizes), 0)
@@ -109,16 +114,23 @@ def _open(content: bytes) -> Volume:
     volumes = image.shape[3] if len(image.shape) == 4 else 1
     turned: Any = nibabel.as_closest_canonical(image if volumes == 1 else image.slicer[..., :1])
     levels = np.asarray(turned.dataobj)
-    x, y, z = (float(size) or 1.0 for size in turned.header.get_zooms()[:3])
-    return Volume(levels.reshape(levels.shape[:3]), (abs(x), abs(y), abs(z)), volumes)
+    x, y, z = (_millimetres(size) for size in turned.header.get_zooms()[:3])
+    return Volume(levels.reshape(levels.shape[:3]), (x, y, z), volumes)
+
+
+def _millimetres(size: Any) -> float:
+    """Return a spacing; 1 for what can be none."""
+    own = abs(float(size))
+    return own if 0 < own < MAX_SPACING else 1.0
 
 
 def _inflated(content: bytes) -> bytes:
     """Return what is in a compressed file, up to a limit."""
     if content[:2] != b"\x1f\x8b":
         return content
+    most = min(MAX_BYTES, SMALL + MOST_SQUEEZED * len(content))
     with gzip.GzipFile(fileobj=BytesIO(content)) as file:
-        found = file.read(MAX_BYTES + 1)
-    if len(found) > MAX_BYTES:
-        raise UnreadableImage("a volume of over 2 GB")
+        found = file.read(most + 1)
+    if len(found) > most:
+        raise UnreadableImage(f"unpacks to over {most // 1_000_000} MB: not opened")
     return found

@@ -81,11 +81,9 @@ def group_objects(objects: Iterable[tuple[str, DicomObject]]) -> list[Series]:
     known: dict[tuple[object, ...], Series] = {}
     for path, own in objects:  # whose headers are not kept: there may be many
         folder = path.rpartition("/")[0]
-        size = (own.header.get("Rows"), own.header.get("Columns"))
-        acquisition = str(own.header.get("AcquisitionNumber") or "")
         for number in range(own.frames):
-            frame = Frame(path, number, own.geometry(number), own.number, acquisition)
-            key = (folder, own.series, size, _orientation(frame))
+            frame = Frame(path, number, own.geometry(number), own.number, own.acquisition)
+            key = (folder, own.series, own.size, _orientation(frame))
             frames[key].append(frame)
             if key not in known:
                 told = (own.scanner, own.field_strength, own.identifiers)
