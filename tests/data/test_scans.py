@@ -17,6 +17,7 @@ from tumorscope.data.read import read_image
 from tumorscope.data.read.dicom import open_dicom, read_header
 from tumorscope.data.scans.pseudonyms import pseudonym
 from tumorscope.data.scans.series import group_objects
+from tumorscope.schema.layout import LayoutOptions
 from tumorscope.support.files import read_csv
 
 
@@ -160,3 +161,28 @@ def test_scans_beside_pictures_are_counted(tmp_path: Path, cohort: Path) -> None
     shutil.copyfile(next((cohort / "glioma" / "a").iterdir()), tmp_path / "no_tumor" / "x.dcm")
     manifest = read_manifest(tmp_path)
     assert (len(manifest.rows), manifest.passed_over) == (6, {".dcm": 1})
+
+
+def test_a_table_names_volumes(tmp_path: Path) -> None:
+    """One row a volume: its label and patient are those of its slices, in the plane asked for."""
+    levels = np.random.default_rng(0).integers(0, 900, (20, 24, 15)).astype(np.int16)
+    (tmp_path / "scans").mkdir()
+    for n in range(4):
+        image = nibabel.Nifti1Image(levels + n, np.diag([1, 1, 4, 1]))
+        image.to_filename(tmp_path / "scans" / f"v{n}.nii.gz")
+    lines = [f"scans/v{n}.nii.gz,{'glioma' if n < 2 else 'none found'},p{n // 2}" for n in range(4)]
+    table = tmp_path / "cohort.csv"
+    table.write_text("\n".join(["image,label,patient", *lines]), encoding="utf-8")
+    for data in (table, tmp_path):
+        manifest = read_manifest(data)
+        assert len(manifest.rows) == 4 * 5
+        assert {row.patient_id for row in manifest.rows} == {"p0", "p1"}
+        assert {row.label for row in manifest.rows} == {"glioma", "none found"}
+    coronal = read_manifest(table, LayoutOptions(plane="coronal"))
+    assert len(coronal.rows) == 4 * 8
+    assert dict(coronal.rows[0].others)["plane"] == "coronal"
+
+
+def test_identifiers_are_kept_where_that_is_asked_for(cohort: Path) -> None:
+    manifest = read_manifest(cohort, LayoutOptions(keep_identifiers=True))
+    assert {row.patient_id for row in manifest.rows} == {f"Muster-{n}" for n in range(12)}

@@ -16,11 +16,14 @@ from tumorscope.cli.options import (
     Data,
     Debug,
     Ignore,
+    InPlane,
+    KeepIdentifiers,
     KeepTest,
     NamePatients,
     OpenPage,
     PartNames,
     PatientFolders,
+    PlaneName,
     Quietly,
     grouping_rules,
     layout_options,
@@ -43,6 +46,8 @@ def audit(
     column: ColumnNames = None,
     patient_folders: PatientFolders = True,
     name_patients: NamePatients = None,
+    plane: InPlane = PlaneName.auto,
+    keep_identifiers: KeepIdentifiers = False,
     open_page: OpenPage = False,
     quiet: Quietly = False,
     as_json: AsJson = False,
@@ -62,7 +67,16 @@ def audit(
     made = tumorscope.audit(
         data=data,
         out=out,
-        layout=layout_options(classes_from, ignore, part, column, patient_folders, name_patients),
+        layout=layout_options(
+            classes_from,
+            ignore,
+            part,
+            column,
+            patient_folders,
+            name_patients,
+            plane,
+            keep_identifiers,
+        ),
         progress=terminal_progress(quiet=quiet),
     )
     if as_json:
@@ -103,6 +117,8 @@ def split(
     column: ColumnNames = None,
     patient_folders: PatientFolders = True,
     name_patients: NamePatients = None,
+    plane: InPlane = PlaneName.auto,
+    keep_identifiers: KeepIdentifiers = False,
     quiet: Quietly = False,
     debug: Debug = False,  # noqa: ARG001 (its callback does the work)
 ) -> None:
@@ -125,7 +141,16 @@ def split(
         keep_test=keep_test,
         seed=seed,
         grouping=grouping_rules(apart, **rules),
-        layout=layout_options(classes_from, ignore, part, column, patient_folders, name_patients),
+        layout=layout_options(
+            classes_from,
+            ignore,
+            part,
+            column,
+            patient_folders,
+            name_patients,
+            plane,
+            keep_identifiers,
+        ),
         progress=terminal_progress(quiet=quiet),
     )
     show_text(made.note)
@@ -150,6 +175,8 @@ def layouts(
     column: ColumnNames = None,
     patient_folders: PatientFolders = True,
     name_patients: NamePatients = None,
+    plane: InPlane = PlaneName.auto,
+    keep_identifiers: KeepIdentifiers = False,
     write: Annotated[
         Path | None, typer.Option(help="Write what was understood as a manifest CSV.")
     ] = None,
@@ -167,7 +194,16 @@ def layouts(
         return
     found = tumorscope.describe_layout(
         data,
-        layout=layout_options(classes_from, ignore, part, column, patient_folders, name_patients),
+        layout=layout_options(
+            classes_from,
+            ignore,
+            part,
+            column,
+            patient_folders,
+            name_patients,
+            plane,
+            keep_identifiers,
+        ),
         write=write,
     )
     if as_json:

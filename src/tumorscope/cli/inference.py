@@ -11,7 +11,7 @@ import typer
 
 from tumorscope.cli.answers import Format, conclude, counted, print_answers
 from tumorscope.cli.app import app
-from tumorscope.cli.options import AsJson, Debug, Quietly
+from tumorscope.cli.options import AsJson, Debug, InPlane, KeepIdentifiers, PlaneName, Quietly
 from tumorscope.errors import UsageError
 
 if TYPE_CHECKING:
@@ -74,12 +74,15 @@ def predict(
             "folder, for the archive: they name the patient."
         ),
     ] = None,
+    plane: InPlane = PlaneName.auto,
+    keep_identifiers: KeepIdentifiers = False,
     quiet: Quietly = False,
     as_json: AsJson = False,
     debug: Debug = False,  # noqa: ARG001 (its callback does the work)
 ) -> None:
     """Classify images and series: class, probabilities, and whether to answer at all."""
     from tumorscope.cli.series import SeriesOutputs, answer_series  # noqa: PLC0415
+    from tumorscope.data.scans.stacks import ScanOptions  # noqa: PLC0415
     from tumorscope.inference.archive import ArchiveCounts, score_archive  # noqa: PLC0415
     from tumorscope.inference.inputs import list_inputs  # noqa: PLC0415
     from tumorscope.inference.predict import Predictor  # noqa: PLC0415
@@ -92,7 +95,9 @@ def predict(
             raise UsageError("--engine ray takes slices, not series.")
         predictor = Predictor.load(bundle, runtime=cast("Runtime | None", runtime), threads=1)
         printed = Format.jsonl if as_json else answers
-        outputs = SeriesOutputs(printed, out, page, dicom)
+        outputs = SeriesOutputs(
+            printed, out, page, dicom, ScanOptions(plane.value, keep_identifiers)
+        )
         answer_series(predictor, inputs, workers or os.cpu_count(), outputs)
         return
     if page is not None or dicom is not None:

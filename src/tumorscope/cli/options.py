@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -57,6 +58,25 @@ NamePatients = Annotated[
 ]
 
 
+class PlaneName(StrEnum):
+    """In which plane volumes are sliced."""
+
+    auto = "auto"
+    axial = "axial"
+    coronal = "coronal"
+    sagittal = "sagittal"
+
+
+InPlane = Annotated[
+    PlaneName,
+    typer.Option("--plane", help="How volumes are sliced; auto: across the coarsest axis."),
+]
+KeepIdentifiers = Annotated[
+    bool,
+    typer.Option("--keep-identifiers", help="Name patients of DICOM headers as they are."),
+]
+
+
 def layout_options(
     classes_from: str,
     ignore: Sequence[str] | None,
@@ -64,6 +84,8 @@ def layout_options(
     columns: Sequence[str] | None,
     patient_folders: bool,
     name_patients: bool | None,
+    plane: PlaneName,
+    keep_identifiers: bool,
 ) -> LayoutOptions:
     """Return what the user says of a layout.
 
@@ -83,6 +105,8 @@ def layout_options(
         columns=dict(pairs(columns, "--column")),
         patient_folders=patient_folders,
         name_patients=name_patients,
+        plane=cast("Any", plane.value),
+        keep_identifiers=keep_identifiers,
     )
 
 

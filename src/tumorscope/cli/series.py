@@ -10,7 +10,7 @@ import typer
 
 from tumorscope.cli.answers import Format, conclude, counted, print_answers
 from tumorscope.data.layouts.tree import walk
-from tumorscope.data.scans.stacks import Stack
+from tumorscope.data.scans.stacks import AS_EVER, ScanOptions, Stack
 from tumorscope.errors import UnreadableImage
 from tumorscope.inference.archive import Answer, ArchiveCounts, check_out, write_answers
 from tumorscope.inference.inputs import list_inputs
@@ -31,12 +31,14 @@ class SeriesOutputs:
         out: the file that takes them.
         page: the page that shows them.
         dicom: the folder of reports and pictures for the archive.
+        scans: how files of a scanner are read.
     """
 
     printed: Format
     out: Path | None = None
     page: Path | None = None
     dicom: Path | None = None
+    scans: ScanOptions = AS_EVER
 
 
 def answer_series(
@@ -51,7 +53,7 @@ def answer_series(
         require_extra("page", "--page")
     shown: list[SeriesPrediction] = []
     pictures = SmallPictures() if outputs.page is not None else None
-    answers = _answers(predictor, inputs, workers, outputs.dicom, pictures, shown)
+    answers = _answers(predictor, inputs, workers, outputs, pictures, shown)
     if outputs.out is None:
         scored = ArchiveCounts()
         print_answers(counted(answers, scored), predictor, outputs.printed)
@@ -69,7 +71,7 @@ def _answers(
     predictor: Predictor,
     inputs: Sequence[str],
     workers: int | None,
-    dicom: Path | None,
+    outputs: SeriesOutputs,
     pictures: SmallPictures | None,
     shown: list[SeriesPrediction],
 ) -> Iterator[Answer]:
@@ -79,18 +81,20 @@ def _answers(
         predictor: the model.
         inputs: places of series, and images.
         workers: how many work at once.
-        dicom: the folder of reports.
+        outputs: where answers go.
         pictures: keeps what a page shows.
         shown: takes the answers that a page shows.
     """
     look = pictures.keep if pictures else None
     places = [Path(word) for word in inputs if holds_series(Path(word))]
     for place in places:
-        for stack, answer in answered_stacks(predictor, place, workers=workers, look=look):
+        for stack, answer in answered_stacks(
+            predictor, place, options=outputs.scans, workers=workers, look=look
+        ):
             if pictures is not None:
                 shown.append(answer)
-            if dicom is not None and stack is not None and stack.facts and answer.accepted:
-                _write_dicom(dicom, stack, answer, predictor.card)
+            if outputs.dicom and stack is not None and stack.facts and answer.accepted:
+                _write_dicom(outputs.dicom, stack, answer, predictor.card)
             yield answer
     trees = [walk(place) for place in places if place.is_dir()]
     beside = [str(tree.root / image) for tree in trees for image in tree.images]

@@ -10,7 +10,7 @@ import numpy as np
 from tumorscope.data.layouts.tree import walk
 from tumorscope.data.read.dicom import is_dicom, read_header
 from tumorscope.data.read.nifti import ENDINGS
-from tumorscope.data.scans.stacks import Stack, open_stacks
+from tumorscope.data.scans.stacks import AS_EVER, ScanOptions, Stack, open_stacks
 from tumorscope.errors import UnreadableImage
 from tumorscope.inference.predict import Deferred, Predictor
 from tumorscope.metrics.series import deciding_slices, series_chances
@@ -37,6 +37,7 @@ def predict_series(
     predictor: Predictor,
     place: str | Path,
     *,
+    options: ScanOptions = AS_EVER,
     workers: int | None = None,
     look: Look | None = None,
 ) -> Iterator[SeriesPrediction]:
@@ -48,6 +49,7 @@ def predict_series(
     Args:
         predictor: the model.
         place: a folder with DICOM objects or NIfTI volumes, or one such file.
+        options: how the files are read.
         workers: how many batches are worked on at once; as many as the predictor's threads unless
             given.
         look: called with the name of a series, the number of a slice, and the slice, when it is
@@ -56,7 +58,7 @@ def predict_series(
     Raises:
         MissingExtra: what reads them is not installed.
     """
-    for _, answer in answered_stacks(predictor, place, workers=workers, look=look):
+    for _, answer in answered_stacks(predictor, place, options=options, workers=workers, look=look):
         yield answer
 
 
@@ -64,13 +66,14 @@ def answered_stacks(
     predictor: Predictor,
     place: str | Path,
     *,
+    options: ScanOptions = AS_EVER,
     workers: int | None = None,
     look: Look | None = None,
 ) -> Iterator[tuple[Stack | None, SeriesPrediction]]:
     """As `predict_series`, each answer with its stack; None for a file that is of no use."""
     top = Path(place)
     root, files = (top, walk(top).scans) if top.is_dir() else (top.parent, [top.name])
-    for stack in open_stacks(root, files):
+    for stack in open_stacks(root, files, options):
         if isinstance(stack, LeftOut):
             yield None, _without_slices(shown_name(str(root / stack.image)), stack)
         else:

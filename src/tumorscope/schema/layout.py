@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 ClassesFrom = Literal["auto", "folders", "names"]
 PartName = Literal["train", "validation", "test"]
+Plane = Literal["auto", "axial", "coronal", "sagittal"]
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,10 @@ class LayoutOptions:
         columns: which column of a table is the image, the label, the patient, by that name.
         patient_folders: whether folders inside of a class's are patients.
         name_patients: whether file names name patients; where that is beyond doubt, if None.
+        plane: in which NIfTI volumes are sliced: `axial`, `coronal`, `sagittal`, or across their
+            coarsest axis (`auto`).
+        keep_identifiers: whether patients of DICOM headers keep their own identifiers in place of
+            pseudonyms.
     """
 
     classes_from: ClassesFrom = "auto"
@@ -28,6 +33,8 @@ class LayoutOptions:
     columns: Mapping[str, str] = field(default_factory=dict)
     patient_folders: bool = True
     name_patients: bool | None = None
+    plane: Plane = "auto"
+    keep_identifiers: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Return what differs from the defaults, as a run's `environment.json` keeps it."""

@@ -4,6 +4,7 @@ Each layout is one class that recognises a tree and reads it; `LAYOUTS` holds th
 which they are tried, and messages and documentation are made from it.
 """
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tumorscope.data.layouts.folders import ClassFolders
 from tumorscope.data.layouts.patient_names import with_named_patients
 from tumorscope.data.layouts.scans import open_scans
 from tumorscope.data.layouts.table import Tables, read_table
+from tumorscope.data.layouts.table_file import SUFFIXES
 from tumorscope.data.layouts.tree import Tree, describe, walk
 from tumorscope.data.layouts.voc import PascalVoc
 from tumorscope.data.layouts.yolo import YoloTree
@@ -64,19 +66,20 @@ def _read(path: Path, options: LayoutOptions) -> Manifest:
     if path.suffix.lower() == ".npz" and path.is_file():
         return NpzFile().read(Tree(path.parent, (path.name,)), options)
     if path.is_file() and not is_archive(path):
-        return read_table(path, options)
+        return _with_slices(read_table(path, options), options)
     tree = walk(unpacked(path) if path.is_file() else path)
     if len(tree.files) == 1 and is_archive(Path(tree.files[0])):
         tree = walk(unpacked(tree.root / tree.files[0]))
     if tree.scans and not tree.images:
-        return _read_scans(tree, options, path)
+        table = _table_of_scans(tree, options)
+        return _with_slices(table, options) if table else _read_scans(tree, options, path)
     layout, _ = find_layout(tree, options, path)
     return layout.read(tree, options)
 
 
 def _read_scans(tree: Tree, options: LayoutOptions, shown: Path) -> Manifest:
     """Read what a scanner wrote by the layout that fits the pictures made of it."""
-    scans = open_scans(tree)
+    scans = open_scans(tree, options)
     if not scans.slices:
         said = common_reasons(scans.tree.left_out)
         raise DataError(f"None of the {scans.scans} files of a scanner in {shown} is used: {said}.")
@@ -84,6 +87,25 @@ def _read_scans(tree: Tree, options: LayoutOptions, shown: Path) -> Manifest:
         options = replace(options, patient_folders=False, name_patients=False)
     layout, _ = find_layout(scans.tree, options, shown)
     return scans.described(layout.read(scans.tree, options))
+
+
+def _table_of_scans(tree: Tree, options: LayoutOptions) -> Manifest | None:
+    """Return the one table at the top of a tree that names its scans, if there is one."""
+    found = []
+    for name in tree.files:
+        if "/" not in name and Path(name).suffix.lower() in SUFFIXES:
+            with suppress(DataError):
+                found.append(read_table(tree.root / name, options))
+    return found[0] if len(found) == 1 else None
+
+
+def _with_slices(manifest: Manifest, options: LayoutOptions) -> Manifest:
+    """Return a manifest with the slices of the scans that its rows name, where they name scans."""
+    files = tuple(row.image for row in manifest.rows)
+    tree = Tree(manifest.root, files)
+    if not files or len(tree.scans) < len(files):
+        return manifest
+    return open_scans(tree, options).of_table(manifest)
 
 
 def find_layout(tree: Tree, options: LayoutOptions, shown: Path) -> tuple[Layout, Detection]:

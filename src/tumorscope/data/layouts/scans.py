@@ -17,15 +17,16 @@ from tumorscope.data.layouts.boxes import make_box
 from tumorscope.data.layouts.kept import made_once, state_of
 from tumorscope.data.layouts.tree import Tree, walk
 from tumorscope.data.scans.pseudonyms import pseudonym
-from tumorscope.data.scans.stacks import Stack, open_stacks
+from tumorscope.data.scans.stacks import ScanOptions, Stack, open_stacks
 from tumorscope.errors import UnreadableImage
 from tumorscope.records import LeftOut, Manifest, Row, SeriesFacts
+from tumorscope.schema.layout import LayoutOptions
 from tumorscope.support.files import CACHE, explained, read_csv, write_csv
 
-VERSION = 4  # of the pictures in the cache
+VERSION = 5  # of the pictures in the cache
 BOX = ("x_center", "y_center", "width", "height")
 KEPT = ("series", "plane", "position_mm")  # become columns of the manifest
-SLICES = ("image", "patient", *KEPT, *BOX)
+SLICES = ("image", "file", "patient", *KEPT, *BOX)
 SERIES = tuple(each.name for each in fields(SeriesFacts))
 LEFT_OUT = ("image", "reason", "files")
 
@@ -62,6 +63,20 @@ class Scans:
         notes = (*manifest.notes, note)
         return replace(manifest, rows=rows, notes=notes, series=self.series)
 
+    def of_table(self, manifest: Manifest) -> Manifest:
+        """Return a manifest of the pictures from one whose rows are the scans."""
+        named = {row.image: row for row in manifest.rows}
+        pictures = [
+            replace(named[line["file"]], image=image) for image, line in self.slices.items()
+        ]
+        left_out = (*manifest.left_out, *self.tree.left_out)
+        own = replace(manifest, root=self.tree.root, rows=tuple(pictures), left_out=left_out)
+        said = {row.image: row.patient_id for row in pictures}
+        found = self.described(own)
+        # Whose a slice is says the table, which a user wrote, before the scan.
+        rows = tuple(replace(r, patient_id=said[r.image] or r.patient_id) for r in found.rows)
+        return replace(found, rows=rows)
+
     def _row(self, row: Row) -> Row:
         line = self.slices.get(row.image)
         if line is None:
@@ -76,15 +91,16 @@ class Scans:
         )
 
 
-def open_scans(tree: Tree) -> Scans:
+def open_scans(tree: Tree, options: LayoutOptions) -> Scans:
     """Turn the scans of a tree into pictures, unless that was done before.
 
     Raises:
         MissingExtra: what reads them is not installed.
     """
     salted = pseudonym("key", "")  # other pseudonyms under another salt
-    key = (VERSION, salted, str(tree.root.resolve()), state_of(tree.root, tree.scans))
-    folder = made_once(key, lambda new: _write(new, tree.root, tree.scans))
+    how = ScanOptions(options.plane, options.keep_identifiers)
+    key = (VERSION, salted, how, str(tree.root.resolve()), state_of(tree.root, tree.scans))
+    folder = made_once(key, lambda new: _write(new, tree.root, tree.scans, how))
     bad = tuple(
         LeftOut(line["image"], line["reason"], int(line["files"]))
         for line in read_csv(folder / "left-out.csv")
@@ -111,14 +127,14 @@ def _facts(line: dict[str, str]) -> SeriesFacts:
     )
 
 
-def _write(folder: Path, root: Path, files: Sequence[str]) -> None:
+def _write(folder: Path, root: Path, files: Sequence[str], options: ScanOptions) -> None:
     """Write the pictures of the slices that count, their table, and that of unused files."""
     slices: list[tuple[object, ...]] = []
     series: list[SeriesFacts] = []
     left_out: list[LeftOut] = []
     (folder / "pictures").mkdir()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for stack in open_stacks(root, files):
+        for stack in open_stacks(root, files, options):
             if isinstance(stack, LeftOut):
                 left_out.append(stack)
                 continue
@@ -146,7 +162,7 @@ def _write_slice(folder: Path, stack: Stack, number: int) -> tuple[object, ...] 
         Image.fromarray(pixels).save(folder / name, compress_level=1)
     box, place = stack.boxes.get(number), stack.positions[number]
     return (
-        *(name, stack.patient, stack.name, stack.plane),
+        *(name, stack.files[number], stack.patient, stack.name, stack.plane),
         "" if place is None else f"{place:.2f}",
         *([getattr(box, side) for side in BOX] if box else [""] * len(BOX)),
     )

@@ -4,7 +4,7 @@ import gzip
 import logging
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
 
@@ -32,15 +32,19 @@ class Volume:
         levels: shape (right, front, top), as measured.
         spacing: from voxel to voxel, in mm.
         volumes: how many the file holds; the first is taken.
+        asked: the plane in which it is sliced; `auto` for that across its coarsest axis.
     """
 
     levels: NDArray[Any]
     spacing: tuple[float, float, float]
     volumes: int = 1
+    asked: str = "auto"
 
     @property
     def axis(self) -> int:
         """The axis to look along: that of the largest spacing; from the top where all are alike."""
+        if self.asked in PLANES:
+            return PLANES.index(self.asked)
         widest = max(self.spacing)
         return max(n for n in range(3) if self.spacing[n] > 0.99 * widest)
 
@@ -80,8 +84,12 @@ def is_nifti(content: bytes) -> bool:
     return len(head) >= 28 and struct.unpack(">i", head[:4])[0] == 1 and head[4:6] == b"\0\0"
 
 
-def open_nifti(content: bytes) -> Volume:
+def open_nifti(content: bytes, plane: str = "auto") -> Volume:
     """Read a volume.
+
+    Args:
+        content: the bytes of the file.
+        plane: in which it is sliced, one of `PLANES`, or `auto`.
 
     Raises:
         UnreadableImage: damaged, too large, or of other than three or four axes.
@@ -89,7 +97,7 @@ def open_nifti(content: bytes) -> Volume:
     """
     require_extra("nifti", "Reading NIfTI")
     try:
-        return _open(_inflated(content))
+        return replace(_open(_inflated(content)), asked=plane)
     except UnreadableImage:
         raise
     except Exception as error:  # noqa: BLE001 (whatever a damaged file makes the reader raise)

@@ -74,7 +74,26 @@ class Stack:
         return file if self.files.count(file) == 1 else f"{file}#{number + 1}"
 
 
-def open_stacks(root: Path, files: Sequence[str]) -> Iterator[Stack | LeftOut]:
+@dataclass(frozen=True)
+class ScanOptions:
+    """How files of a scanner are read.
+
+    Attributes:
+        plane: in which volumes are sliced: `axial`, `coronal`, `sagittal`, or across their coarsest
+            axis (`auto`).
+        keep_identifiers: whether patients keep their own identifiers in place of pseudonyms.
+    """
+
+    plane: str = "auto"
+    keep_identifiers: bool = False
+
+
+AS_EVER = ScanOptions()
+
+
+def open_stacks(
+    root: Path, files: Sequence[str], options: ScanOptions = AS_EVER
+) -> Iterator[Stack | LeftOut]:
     """Yield the stacks that files of a scanner hold, and the files that are of no use.
 
     A stack of a volume keeps it in memory until it is let go.
@@ -82,6 +101,7 @@ def open_stacks(root: Path, files: Sequence[str]) -> Iterator[Stack | LeftOut]:
     Args:
         root: the data set.
         files: paths relative to it, of DICOM objects and of NIfTI volumes.
+        options: how they are read.
 
     Raises:
         MissingExtra: what reads them is not installed.
@@ -90,10 +110,10 @@ def open_stacks(root: Path, files: Sequence[str]) -> Iterator[Stack | LeftOut]:
     objects = sorted(set(files) - set(volumes))
     if objects:
         require_extra("dicom", "Reading DICOM")
-        yield from _of_objects(root, objects)
+        yield from _of_objects(root, objects, options)
     if volumes:
         require_extra("nifti", "Reading NIfTI")
-        yield from _of_volumes(root, volumes)
+        yield from _of_volumes(root, volumes, options)
 
 
 def read_headers(
@@ -114,7 +134,9 @@ def read_headers(
         yield from zip(some, pool.map(header, some), strict=True)
 
 
-def _of_objects(root: Path, files: Sequence[str]) -> Iterator[Stack | LeftOut]:
+def _of_objects(
+    root: Path, files: Sequence[str], options: ScanOptions
+) -> Iterator[Stack | LeftOut]:
     useless: list[LeftOut] = []
 
     def headers() -> Iterator[tuple[str, DicomObject]]:
@@ -129,11 +151,11 @@ def _of_objects(root: Path, files: Sequence[str]) -> Iterator[Stack | LeftOut]:
     all_series = group_objects(headers())
     yield from useless
     for series in all_series:
-        yield _of_series(root, series)
+        yield _of_series(root, series, keep_identifiers=options.keep_identifiers)
 
 
-def _of_series(root: Path, series: Series) -> Stack:
-    frames = series.frames
+def _of_series(root: Path, series: Series, *, keep_identifiers: bool) -> Stack:
+    frames, patient = series.frames, series.patient
     # An object of many frames is opened once for all of them.
     opened = lru_cache(maxsize=1)(lambda file: open_dicom(read_bytes(root / file)))
 
@@ -146,7 +168,7 @@ def _of_series(root: Path, series: Series) -> Stack:
         name=name,
         root=root,
         folder=series.folder,
-        patient=pseudonym("patient", series.patient) if series.patient else "",
+        patient=patient if keep_identifiers else pseudonym("patient", patient) if patient else "",
         plane=series.plane,
         files=tuple(frame.file for frame in frames),
         positions=tuple(frame.place for frame in frames),
@@ -172,7 +194,9 @@ def _facts(name: str, series: Series) -> SeriesFacts:
     )
 
 
-def _of_volumes(root: Path, files: Sequence[str]) -> Iterator[Stack | LeftOut]:
+def _of_volumes(
+    root: Path, files: Sequence[str], options: ScanOptions
+) -> Iterator[Stack | LeftOut]:
     marked = {path for path in files if _stem(path).lower().endswith(SEGMENTED)}
     stems = Counter(_stem(path) for path in files)
     for path in files:
@@ -181,7 +205,7 @@ def _of_volumes(root: Path, files: Sequence[str]) -> Iterator[Stack | LeftOut]:
             yield LeftOut(path, reason, refused=True)
             continue
         try:
-            volume = open_nifti(read_bytes(root / path))
+            volume = open_nifti(read_bytes(root / path), options.plane)
             lesions = _lesions(root, path, marked, volume)
         except UnreadableImage as error:
             yield LeftOut(path, str(error))
@@ -218,7 +242,7 @@ def _lesions(root: Path, path: str, marked: set[str], volume: Volume) -> Volume 
         for other in marked:
             beside = PurePosixPath(other).parent == folder
             if beside and _stem(other).lower() == f"{base}{SEGMENTED}".lower():
-                own = open_nifti(read_bytes(root / other))
+                own = open_nifti(read_bytes(root / other), volume.plane)
                 return own if own.levels.shape == volume.levels.shape else None
     return None
 
