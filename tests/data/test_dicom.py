@@ -20,7 +20,8 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian
 from tests.scans import made, written
 from tumorscope.data.phantom import Head
 from tumorscope.data.read import decode_image
-from tumorscope.data.read.dicom import UPRIGHT, is_dicom, open_dicom
+from tumorscope.data.read.dicom import is_dicom, open_dicom
+from tumorscope.data.read.geometry import UPRIGHT
 from tumorscope.data.resize import resize
 from tumorscope.errors import UnreadableImage
 

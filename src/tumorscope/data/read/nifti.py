@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tumorscope.data.read.geometry import PLANES
 from tumorscope.data.read.intensity import normalise
 from tumorscope.errors import UnreadableImage
 from tumorscope.records import Slice
@@ -21,7 +22,6 @@ MAX_SPACING = 1000.0  # mm
 HEADER = 284  # bytes, the shortest of them
 SMALL, MOST_SQUEEZED = 256_000_000, 100  # bytes it may always unpack to, and times its size
 MAX_BYTES = 2_000_000_000  # of a volume, unpacked
-PLANES = ("sagittal", "coronal", "axial")
 
 
 @dataclass(frozen=True)

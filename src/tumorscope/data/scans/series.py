@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from tumorscope.data.read.dicom import DicomObject, Geometry
+from tumorscope.data.read.dicom import DicomObject
+from tumorscope.data.read.geometry import Geometry
 
 FEW = 10  # slices, of which all count: a person has chosen them
 SAME_PLACE = 0.01  # mm
