@@ -4,7 +4,7 @@ Writes each image of a set and three augmented copies beside it, audits the set 
 them, and draws parts and folds. With the copies the look-up must not be better on leak-free folds
 than without them, and no image may lie in another part than its copies.
 
-    python experiments/augmented_set.py $TUMORSCOPE_DATA/yesno
+    python -m experiments.augmented_set $TUMORSCOPE_DATA/yesno
 """
 
 import argparse

@@ -19,6 +19,7 @@ from tumorscope.grouping.descriptor import describe
 from tumorscope.grouping.likeness import NearCopy, components, search_index
 
 SEARCHED = 48  # neighbours of each image that are known
+FARTHEST, EFFORT = 512, 1  # of an image left alone, at most; and pairs an image of the whole set
 ALIKE, NEIGHBOURS = 0.8, 4  # of which so many, with codes as near as that, are compared with it
 CHUNK = 32  # pairs at a time; what is computed of them stays in a core's cache
 
@@ -30,23 +31,26 @@ class Look:
     Attributes:
         starts: how many ways to lay one image on the other are followed.
         roughly, promising: the agreement, blurred and at 64 px, below which no more is done.
+        fine, soft: the agreement at 128 px, blurred by 1 and by 2 pixels, from which two images are
+            one; either is enough, the second for noisy and blurred copies.
     """
 
     starts: int
     roughly: float
     promising: float
+    fine: float
+    soft: float
 
 
-FIRST_LOOK, SECOND_LOOK = Look(2, 0.93, 0.945), Look(6, 0.7, 0.8)
+# Between slices of different patients of a set of 3,064, agreement stays under 0.91 and 0.96;
+# between two visits of one patient under 0.967 and 0.986. Images looked at twice very likely
+# have a copy, and are told from those of other patients alone.
+FIRST_LOOK, SECOND_LOOK = Look(2, 0.93, 0.945, 0.968, 0.988), Look(6, 0.7, 0.8, 0.93, 0.975)
+FAR_LOOK = Look(2, 0.85, 0.9, 0.93, 0.975)  # at many more candidates, which must agree at once
 LEFT_ALONE = 0.1  # of the images have no copy, at most, in a set that was augmented throughout
 ALIKE_IF_ALONE = 0.3  # codes below this are not compared at the second look
 HELD = 0.2  # of an image's structure must lie in the other
 LARGEST_STRETCH = 2.0
-
-# Agreement from which two images are one, when both are blurred by 1 and by 2 pixels of 128: the
-# second for noisy and blurred copies. Between slices of different patients of a public set of 3,064
-# it stays under 0.91 and 0.96; between two visits of one patient under 0.967 and 0.986.
-SAME_FINE, SAME_SOFT = 0.968, 0.988
 
 
 def augmented_copies(
@@ -65,29 +69,41 @@ def augmented_copies(
         known: pairs that are known to be copies and are not looked at again.
     """
     codes, count = describe(thumbnails), len(thumbnails)
-    close, rows = search_index(codes).search(codes, SEARCHED)
-    seen = rows >= 0
+    index = search_index(codes)
     copies: list[NearCopy] = []
 
-    def compare_nearest(open_: NDArray[np.bool_], look: Look, *, alone: bool) -> None:
-        """Compare each image with the nearest neighbour that is left to compare it with."""
-        chain = components(count, [*known, *((copy.first, copy.second) for copy in copies)])
-        open_ &= chain[rows] != chain[:, None]
-        asked = open_ & (np.bincount(chain)[chain] == 1)[:, None] if alone else open_
-        asking = np.flatnonzero(asked.any(axis=1))
-        nearest = asked[asking].argmax(axis=1)
-        open_[asking, nearest] = False
-        pairs = np.sort(np.stack([asking, rows[asking, nearest]], axis=1), axis=1)
-        copies.extend(_judge(np.unique(pairs, axis=0), thumbnails, at_128, look))
+    def chains() -> NDArray[np.intp]:
+        """Return the chain that each image is in so far."""
+        return components(count, [*known, *((copy.first, copy.second) for copy in copies)])
 
-    likely = seen & (close >= ALIKE)
-    for _ in range(NEIGHBOURS):
-        compare_nearest(likely, FIRST_LOOK, alone=False)
-    chain = components(count, [*known, *((copy.first, copy.second) for copy in copies)])
-    if (np.bincount(chain)[chain] == 1).sum() <= LEFT_ALONE * count:
-        possible = seen & (close >= ALIKE_IF_ALONE)
-        for _ in range(SEARCHED):
-            compare_nearest(possible, SECOND_LOOK, alone=True)
+    def compare(
+        asking: NDArray[np.intp], depth: int, rounds: int, look: Look, alike: float
+    ) -> None:
+        """Compare some images with their nearest, one after another, until each is in a chain.
+
+        Neighbours that are in an image's chain already are passed over.
+        """
+        close, rows = index.search(codes[asking], depth)
+        open_ = (rows >= 0) & (close >= alike)
+        for _ in range(rounds):
+            chain = chains()
+            open_ &= chain[rows] != chain[asking][:, None]
+            if look is not FIRST_LOOK:
+                open_ &= (np.bincount(chain)[chain[asking]] == 1)[:, None]
+            where = np.flatnonzero(open_.any(axis=1))
+            if not len(where):
+                return
+            nearest = open_[where].argmax(axis=1)
+            open_[where, nearest] = False
+            pairs = np.sort(np.stack([asking[where], rows[where, nearest]], axis=1), axis=1)
+            copies.extend(_judge(np.unique(pairs, axis=0), thumbnails, at_128, look))
+
+    compare(np.arange(count), SEARCHED, NEIGHBOURS, FIRST_LOOK, ALIKE)
+    for look, effort in ((SECOND_LOOK, SEARCHED), (FAR_LOOK, FARTHEST)):
+        alone = np.flatnonzero(np.bincount(chains())[chains()] == 1)
+        if 0 < len(alone) <= LEFT_ALONE * count:
+            depth = max(SEARCHED, min(count, effort, EFFORT * count // len(alone)))
+            compare(alone, depth, depth, look, ALIKE_IF_ALONE)
     return copies
 
 
@@ -121,7 +137,7 @@ def _judge(
         NearCopy(
             int(pairs[n, 0]), int(pairs[n, 1]), float(fine[n]), warp=tuple(warp[n].ravel().tolist())
         )
-        for n in np.flatnonzero((fine >= SAME_FINE) | (soft >= SAME_SOFT))
+        for n in np.flatnonzero((fine >= look.fine) | (soft >= look.soft))
     ]
 
 

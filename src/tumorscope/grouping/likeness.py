@@ -187,6 +187,7 @@ def search_index(vectors: Prints) -> Any:
         cells = int(4 * np.sqrt(len(vectors)))
         index = faiss.IndexIVFFlat(flat, width, cells, faiss.METRIC_INNER_PRODUCT)
         index.cp.niter = 8
+        index.cp.min_points_per_centroid = 1  # it would print a warning
         index.train(vectors[:: max(1, len(vectors) // (40 * cells))])
         index.nprobe = 4
     index.add(vectors)
