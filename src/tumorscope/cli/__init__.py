@@ -12,6 +12,7 @@ from tumorscope.cli import (  # noqa: F401  (each adds its verbs)
     archive,
     data,
     evaluation,
+    explain,
     inference,
     scans,
     training,

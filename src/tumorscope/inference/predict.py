@@ -124,7 +124,7 @@ class Predictor:
             UnreadableImage: it cannot be read or has another shape.
         """
         started = time.perf_counter()
-        pixels = resize(_pixels(picture), self.card.preprocessing.image_size)
+        pixels = resize(picture_pixels(picture), self.card.preprocessing.image_size)
         answers = self.answers(pixels[None])
         seconds = time.perf_counter() - started
         return self._prediction(_name(picture), pixels, answers, 0, seconds)
@@ -172,7 +172,7 @@ class Predictor:
         pixels: dict[int, NDArray[np.uint8]] = {}
         for position, picture in enumerate(pictures):
             try:
-                pixels[position] = resize(_pixels(picture), size)
+                pixels[position] = resize(picture_pixels(picture), size)
             except UnreadableImage as error:
                 errors[position] = str(error)
         images = np.array(list(pixels.values()), np.uint8).reshape(-1, size, size)
@@ -260,7 +260,12 @@ def _name(picture: Picture) -> str:
     return shown_name(str(picture)) if isinstance(picture, str | Path) else ""
 
 
-def _pixels(picture: Picture) -> Pixels:
+def picture_pixels(picture: Picture) -> Pixels:
+    """Return the grey levels of a picture.
+
+    Raises:
+        UnreadableImage: it cannot be read or has another shape.
+    """
     if isinstance(picture, str | Path):
         return read_image(Path(picture)).pixels
     if isinstance(picture, Deferred):

@@ -1,0 +1,1 @@
+"""Where a model looked: maps of the places that an answer rests on, and whether to believe them."""

@@ -1,0 +1,135 @@
+"""Class activation maps: from the last maps of features, how each place speaks for a class.
+
+One pass forward and one backward give all of them. Sources: Selvaraju et al. (2017), Grad-CAM;
+Chattopadhyay et al. (2018), Grad-CAM++; Jiang et al. (2021), LayerCAM; Draelos and Carin (2020),
+HiResCAM; Muhammad and Yeasin (2020), Eigen-CAM.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from tumorscope.errors import UsageError
+from tumorscope.model import Classifier
+
+Maps = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Activations:
+    """What a pass through the network leaves at its last maps of features.
+
+    Attributes:
+        maps: features, float, shape (n, channels, height, width).
+        slopes: of the class's logit by them, the same shape.
+    """
+
+    maps: Tensor
+    slopes: Tensor
+
+
+def gradcam(seen: Activations) -> Tensor:
+    """Weigh each channel by the mean of its slopes."""
+    weights = seen.slopes.mean(dim=(2, 3), keepdim=True)
+    return (weights * seen.maps).sum(dim=1).relu()
+
+
+def gradcam_plus_plus(seen: Activations) -> Tensor:
+    """Weigh each channel by its positive slopes, places that are alone more than those together."""
+    squared, cubed = seen.slopes**2, seen.slopes**3
+    total = seen.maps.sum(dim=(2, 3), keepdim=True)
+    below = 2 * squared + total * cubed
+    alpha = torch.where(below != 0, squared / torch.where(below != 0, below, 1), 0)
+    weights = (alpha * seen.slopes.relu()).sum(dim=(2, 3), keepdim=True)
+    return (weights * seen.maps).sum(dim=1).relu()
+
+
+def layercam(seen: Activations) -> Tensor:
+    """Weigh each place of each channel by its own positive slope."""
+    return (seen.slopes.relu() * seen.maps).sum(dim=1).relu()
+
+
+def hirescam(seen: Activations) -> Tensor:
+    """Weigh each place of each channel by its own slope: to first order, what it adds."""
+    return (seen.slopes * seen.maps).sum(dim=1).relu()
+
+
+def eigencam(seen: Activations) -> Tensor:
+    """Take the first principal component of the features, whatever the class."""
+    places = seen.maps.flatten(2)
+    centred = places - places.mean(dim=2, keepdim=True)
+    directions = torch.linalg.svd(centred.transpose(1, 2), full_matrices=False).Vh[:, :1]
+    along: Tensor = (directions @ places).squeeze(1)
+    sign = torch.where(along.mean(dim=1, keepdim=True) < 0, -1.0, 1.0)
+    signed: Tensor = (along * sign).reshape(-1, *seen.maps.shape[2:])
+    return signed.relu()
+
+
+CLASS_MAPS: dict[str, Callable[[Activations], Tensor]] = {
+    "gradcam": gradcam,
+    "gradcam++": gradcam_plus_plus,
+    "layercam": layercam,
+    "hirescam": hirescam,
+    "eigencam": eigencam,
+}
+
+
+def class_maps(
+    model: Classifier, pixels: Tensor, labels: Tensor, methods: tuple[str, ...]
+) -> dict[str, Maps]:
+    """Return maps of the places that speak for a class, by method.
+
+    Args:
+        model: in evaluation mode.
+        pixels: grey levels in [0, 255], float, shape (n, 1, side, side).
+        labels: the class of each, int, shape (n,).
+        methods: names in `CLASS_MAPS`.
+
+    Returns:
+        float32, shape (n, height, width) of the network's last maps each, at least 0.
+
+    Raises:
+        UsageError: the network has no maps of features.
+    """
+    seen = activations(model, pixels, labels)
+    with torch.no_grad():
+        return {name: CLASS_MAPS[name](seen).float().numpy() for name in methods}
+
+
+def activations(model: Classifier, pixels: Tensor, labels: Tensor) -> Activations:
+    """Return the last maps of features and how a class's logit depends on them.
+
+    Args:
+        model: in evaluation mode.
+        pixels: as `class_maps` takes them.
+        labels: likewise.
+
+    Raises:
+        UsageError: the network has no maps of features.
+    """
+    kept: list[Tensor] = []
+
+    def keep(_: nn.Module, __: object, output: object) -> None:
+        """Keep what a module gives, where it is maps of features."""
+        if isinstance(output, Tensor) and output.ndim == 4 and min(output.shape[2:]) > 1:
+            kept[:] = [output]
+
+    handles = [module.register_forward_hook(keep) for module in model.trunk.modules()]
+    try:
+        with torch.enable_grad():
+            seen = model.prepared(pixels).requires_grad_()
+            logits = model(seen)
+            if not kept:
+                raise UsageError(
+                    "This network has no maps of features to look at: use occlusion or rise."
+                )
+            chosen = logits.gather(1, labels[:, None]).sum()
+            (slopes,) = torch.autograd.grad(chosen, kept[0])
+    finally:
+        for handle in handles:
+            handle.remove()
+    return Activations(kept[0].detach(), slopes)
