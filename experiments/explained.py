@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from tumorscope.data.layouts import read_manifest
 from tumorscope.data.read import read_image
 from tumorscope.data.resize import resize
-from tumorscope.explanation.class_maps import CLASS_MAPS, class_maps
+from tumorscope.explanation.class_maps import ATTENTION, CLASS_MAPS, class_maps
 from tumorscope.explanation.explain import enlarged
 from tumorscope.explanation.measures import (
     box_mask,
@@ -34,6 +34,7 @@ from tumorscope.inference.bundle import open_bundle
 from tumorscope.inference.runtimes.pytorch import load_deployed
 from tumorscope.metrics.intervals import Clusters, interval
 from tumorscope.model import Classifier, build_classifier
+from tumorscope.model.heads import AttentionPool
 from tumorscope.records import Row
 from tumorscope.schema.card import Card
 from tumorscope.support.files import read_csv, write_csv
@@ -105,7 +106,9 @@ def looked(
     images = torch.from_numpy(pixels).float().unsqueeze(1)
     with torch.no_grad():
         answered = trained.probabilities(images).argmax(dim=1)
-    maps = class_maps(trained, images, answered, tuple(CLASS_MAPS))
+    attentive = isinstance(trained.pool, AttentionPool)
+    methods = (*CLASS_MAPS, *([ATTENTION] if attentive else []))
+    maps = class_maps(trained, images, answered, methods)
     blind = class_maps(untrained, images, answered, ("gradcam",))["gradcam"]
     bell = centred_gaussian(card.preprocessing.image_size)
     return {**maps, UNTRAINED: blind, GAUSSIAN: np.stack([bell] * len(pixels))}

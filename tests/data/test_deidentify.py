@@ -113,6 +113,33 @@ def test_a_series_stays_one_and_dates_move_together(tmp_path: Path, command: Com
     assert "PatientAge" not in pydicom.dcmread(paths[0])
 
 
+def test_short_names_and_numbers_are_searched_for(tmp_path: Path, command: Command) -> None:
+    """Two letters, alone; a number in another element; and nothing that only looks alike."""
+    own = made(
+        np.asarray(Head("glioma", 1).slice(5).pixels, np.uint16),
+        StudyInstanceUID=generate_uid(),
+        PatientName="Li^Mono",
+        PatientID="12345678",
+        ScanOptions=["FS", "LI"],
+        SeriesNumber="12345678",
+        InstanceNumber=7,
+        OtherPatientIDs="1000",
+    )
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "x.dcm").write_bytes(written(own))
+    done = command("deidentify", "in", "out")
+    assert done.returncode == 0, done.stderr
+    (path,) = (tmp_path / "out").rglob("*.dcm")
+    new = pydicom.dcmread(path)
+    assert new.ScanOptions == "FS"
+    assert new.get("SeriesNumber") is None
+    assert new.InstanceNumber == 7
+    assert (new.SOPClassUID, new.PhotometricInterpretation) == (own.SOPClassUID, "MONOCHROME2")
+    cut = tmp_path / "cut.dcm"
+    cut.write_bytes(written(own)[:-900])
+    assert command("deidentify", cut, "x", "--text-is-fine").returncode == 2
+
+
 def test_text_in_the_pixels_is_refused_or_blanked(tmp_path: Path, command: Command) -> None:
     """The image is not taken unless its text is blanked, or said to be fine."""
     picture = Image.fromarray(np.asarray(Head("glioma", 1).slice(5).pixels, np.uint8))
@@ -131,6 +158,10 @@ def test_text_in_the_pixels_is_refused_or_blanked(tmp_path: Path, command: Comma
     assert pixels[:20].max() == pixels.min()
     assert np.array_equal(pixels[20:], own.pixel_array[20:])
     assert command("deidentify", "in", "taken", "--text-is-fine").returncode == 0
+    elsewhere = command("deidentify", "in", "elsewhere", "--blank", "0,100,10,110")
+    assert "text in its pixels" in elsewhere.stderr  # what is left is still looked at
+    outside = command("deidentify", "in", "outside", "--blank", "600,600,700,700")
+    assert "lies outside" in outside.stderr
     assert command("deidentify", "in", "x", "--blank", "0,0,a,2").returncode == 2
 
 

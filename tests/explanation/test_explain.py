@@ -140,7 +140,7 @@ def test_the_command_draws_and_names_mistakes(
     wrong = command("explain", tiny_run.folder, image, "--class", "lymphoma")
     assert (wrong.returncode, "knows no class 'lymphoma'" in wrong.stderr) == (2, True)
     wrong = command("explain", tiny_run.folder, image, "--method", "magic")
-    assert (wrong.returncode, "choose from gradcam" in wrong.stderr) == (2, True)
+    assert (wrong.returncode, "choose from layercam" in wrong.stderr) == (2, True)
     wrong = command("explain", "tumor-type-t1c", image, "--method", "gradcam")
     assert (wrong.returncode, "no weights for PyTorch" in wrong.stderr) == (2, True)
     (tmp_path / "bad.png").write_bytes(b"no image")

@@ -1,6 +1,7 @@
 """Series of a scanner: each slice as by itself, one answer by the stated rule, nothing unsaid."""
 
 import json
+import re
 from pathlib import Path
 
 import nibabel
@@ -79,6 +80,26 @@ def test_the_command_answers_refuses_and_draws(
     wrong = command("predict", tiny_run.folder, tiny_run.folder / "report.html", "--page", "x.html")
     assert wrong.returncode == 2
     assert "there are none" in wrong.stderr
+
+
+def test_one_series_in_two_folders_is_answered_twice(
+    tiny_run: tumorscope.Run, tmp_path: Path, command: Command
+) -> None:
+    """Each half has its answer, its pictures and its report; a single file is treated alike."""
+    write_series(tmp_path / "all", "glioma", 1)
+    for number, path in enumerate(sorted((tmp_path / "all").iterdir())):
+        (tmp_path / "halves" / str(number % 2)).mkdir(parents=True, exist_ok=True)
+        path.rename(tmp_path / "halves" / str(number % 2) / path.name)
+    done = command("predict", tiny_run.folder, "halves", "--page", "x.html", "--dicom", "out")
+    assert done.returncode == 0, done.stderr
+    answered = len(done.stdout.splitlines()) - 1
+    assert answered == 2
+    assert len(list((tmp_path / "out").iterdir())) == 2 * 2
+    page = (tmp_path / "x.html").read_text(encoding="utf-8")
+    assert len(set(re.findall(r"data:image/png;base64,[^\"]+", page))) == 12
+    one = next((tmp_path / "halves" / "0").iterdir())
+    assert command("predict", tiny_run.folder, one).returncode == 0
+    assert command("predict", tiny_run.folder, one, "--page", "x.txt").returncode == 2
 
 
 def test_a_volume_is_a_series(predictor: Predictor, tmp_path: Path) -> None:

@@ -190,7 +190,7 @@ def test_a_kill_at_any_point_loses_nothing_and_doubles_nothing(
         write_series(tmp_path / f"scan{number}", "glioma", number)
         orthanc.upload(tmp_path / f"scan{number}")
     pending = list(orthanc.ask("/studies"))
-    for pause in (0.05, 0.4, 1.1, 1.4, 1.7, 2.0, 2.4):
+    for pause in (0.3, 1.1, 1.5, 1.9):
         with listening(tiny_run, tmp_path, orthanc) as process:
             if pending:
                 body = {"Resources": [pending[0]], "Asynchronous": True}
@@ -258,3 +258,18 @@ def test_connections_can_be_encrypted(tmp_path: Path) -> None:
     assert len(taken) == 1
     with pytest.raises(tumorscope.TumorscopeError, match="TLS needs"):
         tls_contexts(cert, None, None)
+
+
+def test_addresses_and_titles_that_cannot_be_are_named(command: Command) -> None:
+    """Sentences, not tracebacks."""
+    for words in (
+        ("fetch", "nobody", "x", "--study", "1.2"),
+        ("fetch", "PACS@127.0.0.1:99999", "x", "--study", "1.2"),
+        ("fetch", "PACS@127.0.0.1:1", "x", "--study", "no uid"),
+        ("fetch", "PACS@127.0.0.1:1", "x", "--study", "1.2", "--title", "much too long a title"),
+        ("listen", "tumor-type-t1c", "--allow", "much too long a title", "--port", "0"),
+        ("listen", "tumor-type-t1c", "--allow", "PACS", "--delete"),
+    ):
+        done = command(*words)
+        assert done.returncode == 2, words
+        assert done.stderr.startswith("tumorscope: "), done.stderr

@@ -27,7 +27,7 @@ class BurntText(Check):
             return passed(self, f"No text was found in the pixels ({looked}).")
         return found(
             self,
-            f"{plural(len(cases), 'image')} seem to have text in the pixels ({looked}).",
+            f"{plural(len(cases), 'image')} with text in the pixels, as it seems ({looked}).",
             "Text may name a patient or a source, and a model may read it instead of the brain: "
             "blank it or leave these images out.",
             ("image", "class", "where"),
@@ -62,7 +62,7 @@ class Identifiers(Check):
             return passed(self, f"The headers of {len(series)} series name nobody.")
         return found(
             self,
-            f"The headers of {len(named)} of {len(series)} series say whose they are.",
+            f"The headers of {len(named)} of {len(series)} series contain identifying information.",
             "Nothing of it is in any output of tumorscope. Before the files are passed on: "
             "'tumorscope deidentify'.",
             ("series", "folder", "identifying elements"),

@@ -41,7 +41,7 @@ class WholeSeries(Check):
 def _oddities(own: SeriesFacts, beside: int) -> str:
     odd = (
         (beside > 1, f"one of {beside} series in its folder"),
-        (own.doubled > 0, f"{plural(own.doubled, 'slice')} doubled"),
+        (own.doubled > 0, f"{plural(own.doubled, 'slice')} duplicated"),
         (own.missing > 0, f"{plural(own.missing, 'slice')} missing"),
         (own.uneven, "unevenly spaced"),
     )

@@ -78,7 +78,7 @@ def _answer_row(answer: "Answer") -> tuple[str, ...]:
         note = "unlike any class"
     if isinstance(answer, SeriesPrediction):
         shown = ", ".join(str(number + 1) for number in answer.deciding)
-        decided = f"slice {shown} of {len(answer.slices)}"
+        decided = f"slice {shown} of {len(answer.slices)} of {answer.series}"
         note = "; ".join(part for part in (note, decided, answer.note) if part)
     return (answer.input, answer.label, f"{answer.probabilities[answer.label]:.3f}", note)
 

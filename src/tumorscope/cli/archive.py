@@ -2,6 +2,7 @@
 
 import ssl
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -58,23 +59,23 @@ def listen(
 
     require_extra("pacs", "tumorscope listen")
     require_extra("dicom", "tumorscope listen")
-    from tumorscope.pacs.dimse import Local, Node, receiving  # noqa: PLC0415 (an extra)
+    from tumorscope.pacs.dimse import Local, Node, check_title, receiving  # noqa: PLC0415 (an extra)
     from tumorscope.pacs.inbox import Inbox  # noqa: PLC0415
     from tumorscope.pacs.listener import Listener, ListenOptions  # noqa: PLC0415
 
+    if delete and not send_to:
+        raise UsageError("--delete needs --send-to: images are deleted when answers were taken.")
     predictor = Predictor.load(bundle)
     served, sending = tls_contexts(tls_cert, tls_key, tls_ca) or (None, None)
-    listener = Listener(
-        predictor,
-        Inbox(inbox),
-        Local(title, sending),
-        Node.parse(send_to) if send_to else None,
-        ListenOptions(quiet_for, delete),
-        say=_say,
-    )
-    with receiving(Local(title, served), (host, port), allow, listener.keep) as used:
-        _say(f"{title} listens on {host}:{used} for {', '.join(allow)}; Ctrl-C ends it.")
-        listener.run(threading.Event())
+    destination = Node.parse(send_to) if send_to else None
+    for name in (title, *allow):
+        check_title(name)
+    with closing(Inbox(inbox)) as kept:
+        options = ListenOptions(quiet_for, delete)
+        listener = Listener(predictor, kept, Local(title, sending), destination, options, _say)
+        with receiving(Local(title, served), (host, port), allow, listener.keep) as used:
+            _say(f"{title} listens on {host}:{used} for {', '.join(allow)}; Ctrl-C ends it.")
+            listener.run(threading.Event())
 
 
 def _say(line: str) -> None:

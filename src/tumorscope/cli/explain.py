@@ -20,8 +20,9 @@ def explain(
     method: Annotated[
         list[str] | None,
         typer.Option(
-            help="gradcam, gradcam++, layercam, hirescam, eigencam, occlusion, rise; repeatable.",
-            show_default="gradcam, or occlusion without PyTorch",
+            help="gradcam, gradcam++, layercam, hirescam, eigencam, attention, occlusion or rise; "
+            "repeatable.",
+            show_default="layercam, or occlusion without PyTorch",
         ),
     ] = None,
     label: Annotated[

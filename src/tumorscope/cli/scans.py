@@ -46,7 +46,7 @@ def deidentify(
     as_json: AsJson = False,
     debug: Debug = False,  # noqa: ARG001 (its callback does the work)
 ) -> None:
-    """Copy DICOM images without what says whose they are."""
+    """Copy DICOM images with identifying information removed."""
     import tumorscope  # noqa: PLC0415
     from tumorscope.data.scans.profile import DeidentifyOptions  # noqa: PLC0415
     from tumorscope.support.terminal import (  # noqa: PLC0415
@@ -72,11 +72,11 @@ def deidentify(
         left_out = [[file.image, file.reason] for file in made.left_out]
         show(json.dumps({"images": made.images, "actions": actions, "left_out": left_out}))
         return
-    show_text(f"{made.images} images: {made.folder}")
+    show_text(f"{made.images} {'image' if made.images == 1 else 'images'}: {made.folder}")
     if made.left_out:
         show_table(("not taken", "why"), [(file.image, file.reason) for file in made.left_out[:20]])
         if len(made.left_out) > 20:
-            show(f"… and {len(made.left_out) - 20} more, in left-out.csv.")
+            show(f"… and {len(made.left_out) - 20} more; --json names them.")
     show_text(
         "What became of each kind of element is in deidentification.csv. Look at some images "
         "before you pass them on: no program can promise that none shows whose it is."

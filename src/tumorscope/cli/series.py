@@ -11,7 +11,7 @@ import typer
 from tumorscope.cli.answers import Format, conclude, counted, print_answers
 from tumorscope.data.layouts.tree import walk
 from tumorscope.data.scans.stacks import AS_EVER, ScanOptions, Stack
-from tumorscope.errors import UnreadableImage
+from tumorscope.errors import UnreadableImage, UsageError
 from tumorscope.inference.archive import Answer, ArchiveCounts, check_out, write_answers
 from tumorscope.inference.inputs import list_inputs
 from tumorscope.inference.predict import Predictor
@@ -20,6 +20,7 @@ from tumorscope.inference.small_pictures import SmallPictures
 from tumorscope.records import SeriesPrediction
 from tumorscope.schema.card import Card
 from tumorscope.support.extras import require_extra
+from tumorscope.support.files import refuse_unwritable
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,9 @@ def answer_series(
         require_extra("dicom", "--dicom")
     if outputs.page is not None:
         require_extra("page", "--page")
+        if outputs.page.suffix != ".html":
+            raise UsageError(f"--page {outputs.page} must end in .html.")
+        refuse_unwritable(outputs.page.parent)
     shown: list[SeriesPrediction] = []
     pictures = SmallPictures() if outputs.page is not None else None
     answers = _answers(predictor, inputs, workers, outputs, pictures, shown)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tumorscope.data.layouts import refuse_missing
 from tumorscope.data.layouts.tree import walk
 from tumorscope.data.read.nifti import ENDINGS
 from tumorscope.data.scans.profile import DeidentifyOptions
@@ -13,7 +14,7 @@ from tumorscope.support.extras import require_extra
 from tumorscope.support.files import explained, refuse_inside, replacing, write_csv
 from tumorscope.support.progress import Progress, default_progress
 
-REPORT, LEFT_OUT = "deidentification.csv", "left-out.csv"
+REPORT = "deidentification.csv"
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,9 @@ def deidentify(
     from tumorscope.data.scans.deidentify import Deidentifier
 
     source, folder = Path(data), Path(out)
+    refuse_missing(source)
+    if options is not None and options.dates not in ("shift", "remove"):
+        raise UsageError(f"dates={options.dates!r}: choose shift or remove.")
     refuse_inside(folder, source)
     if folder.exists() and (folder.is_file() or any(folder.iterdir())):
         raise UsageError(f"{folder} exists: choose a new folder; nothing is ever overwritten.")
@@ -68,7 +72,7 @@ def deidentify(
     root = source if tree else source.parent
     files = [f for f in (tree.scans if tree else [source.name]) if not f.lower().endswith(ENDINGS)]
     if not files:
-        raise DataError(f"There is no DICOM file in {source}.")
+        raise DataError(f"There is no DICOM file in {source}; NIfTI volumes are not de-identified.")
     treat = Deidentifier(options or DeidentifyOptions())
     left_out: list[LeftOut] = []
     with (progress or default_progress()).task("de-identifying", len(files), "files") as task:
@@ -82,7 +86,6 @@ def deidentify(
         raise DataError(f"No image of {source} was taken: {left_out[0].reason}.")
     lines = [(name, done, count) for (name, done), count in sorted(treat.actions.items())]
     write_csv(folder / REPORT, ("element", "what became of it", "elements"), lines)
-    write_csv(folder / LEFT_OUT, ("file", "why"), [(f.image, f.reason) for f in left_out])
     return Deidentified(folder, len(files) - len(left_out), treat.actions, tuple(left_out))
 
 

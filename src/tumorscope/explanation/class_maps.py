@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from tumorscope.errors import UsageError
 from tumorscope.model import Classifier
+from tumorscope.model.heads import AttentionPool
 
 Maps = NDArray[np.float32]
 
@@ -78,6 +79,9 @@ CLASS_MAPS: dict[str, Callable[[Activations], Tensor]] = {
 }
 
 
+ATTENTION = "attention"
+
+
 def class_maps(
     model: Classifier, pixels: Tensor, labels: Tensor, methods: tuple[str, ...]
 ) -> dict[str, Maps]:
@@ -87,17 +91,29 @@ def class_maps(
         model: in evaluation mode.
         pixels: grey levels in [0, 255], float, shape (n, 1, side, side).
         labels: the class of each, int, shape (n,).
-        methods: names in `CLASS_MAPS`.
+        methods: names in `CLASS_MAPS`, or `attention`: where the network's own attention lies,
+            whatever the class.
 
     Returns:
         float32, shape (n, height, width) of the network's last maps each, at least 0.
 
     Raises:
-        UsageError: the network has no maps of features.
+        UsageError: the network has no maps of features, or no attention.
     """
     seen = activations(model, pixels, labels)
     with torch.no_grad():
-        return {name: CLASS_MAPS[name](seen).float().numpy() for name in methods}
+        return {
+            name: (_attention(model, seen) if name == ATTENTION else CLASS_MAPS[name](seen))
+            .float()
+            .numpy()
+            for name in methods
+        }
+
+
+def _attention(model: Classifier, seen: Activations) -> Tensor:
+    if not isinstance(model.pool, AttentionPool):
+        raise UsageError("This network has no attention to show: its recipe's head is another.")
+    return model.pool.log_attention(seen.maps).exp().reshape(-1, *seen.maps.shape[2:])
 
 
 def activations(model: Classifier, pixels: Tensor, labels: Tensor) -> Activations:

@@ -16,7 +16,7 @@ from tumorscope.records import Prediction
 from tumorscope.support.extras import has_extra, require_extra
 
 BY_ANSWERS = {"occlusion": occlusion, "rise": rise}
-BY_NETWORK = ("gradcam", "gradcam++", "layercam", "hirescam", "eigencam")
+BY_NETWORK = ("layercam", "hirescam", "gradcam", "gradcam++", "eigencam", "attention")
 METHODS = (*BY_NETWORK, *BY_ANSWERS)
 
 

@@ -87,6 +87,7 @@ def write_dicom_answer(
     for path, own in zip(paths, objects, strict=True):
         with replacing(path) as temporary:
             own.save_as(temporary, enforce_file_format=True)
+        path.chmod(0o600)  # it names the patient
     return paths
 
 
@@ -257,7 +258,7 @@ def _picture(
     found.copy_patient_and_study_information(source)
     found.PatientOrientation = _orientation(stack.plane)
     found.BodyPartExamined = source.get("BodyPartExamined") or "BRAIN"
-    found.DerivationDescription = f"Slice that decided, by {_model_name(card)}; {NOT_FOR_USE}"
+    found.DerivationDescription = f"Deciding slice, by {_model_name(card)}; {NOT_FOR_USE}"
     found.BurnedInAnnotation = "NO"  # none that would name the patient
     origin = Dataset()
     origin.ReferencedSOPClassUID = source.SOPClassUID

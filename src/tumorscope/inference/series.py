@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from tumorscope.data.layouts import refuse_missing
 from tumorscope.data.layouts.tree import walk
-from tumorscope.data.read.dicom import is_dicom, read_header
+from tumorscope.data.read.dicom import is_dicom
 from tumorscope.data.read.nifti import ENDINGS
 from tumorscope.data.scans.stacks import AS_EVER, ScanOptions, Stack, open_stacks
-from tumorscope.errors import UnreadableImage
 from tumorscope.inference.predict import Deferred, Predictor
 from tumorscope.metrics.series import deciding_slices, series_chances
 from tumorscope.records import LeftOut, Prediction, SeriesPrediction, Slice
@@ -21,15 +21,15 @@ Look = Callable[[str, int, Slice], None]
 
 
 def holds_series(place: Path) -> bool:
-    """Say whether a folder has files of a scanner, or a file more than one slice."""
+    """Say whether a folder has files of a scanner, or a file is one."""
     if place.is_dir():
         return bool(walk(place).scans)
     if place.name.lower().endswith(ENDINGS):
         return True
     try:
         with place.open("rb") as file:
-            return is_dicom(file.read(160)) and read_header(place).frames > 1
-    except (OSError, UnreadableImage):
+            return is_dicom(file.read(160))
+    except OSError:
         return False
 
 
@@ -57,6 +57,7 @@ def predict_series(
 
     Raises:
         MissingExtra: what reads them is not installed.
+        DataError: there is no such place.
     """
     for _, answer in answered_stacks(predictor, place, options=options, workers=workers, look=look):
         yield answer
@@ -72,6 +73,7 @@ def answered_stacks(
 ) -> Iterator[tuple[Stack | None, SeriesPrediction]]:
     """As `predict_series`, each answer with its stack; None for a file that is of no use."""
     top = Path(place)
+    refuse_missing(top)
     root, files = (top, walk(top).scans) if top.is_dir() else (top.parent, [top.name])
     for stack in open_stacks(root, files, options):
         if isinstance(stack, LeftOut):

@@ -18,8 +18,19 @@ OUT_OF_RESOURCES, NOT_UNDERSTOOD = 0xA700, 0xC000  # what a sender is told
 PENDING = (0xFF00, 0xFF01)
 SECONDS = 30  # until a silent archive is given up
 MOST_TITLE = 16  # letters of an AE title
+PORTS = 65_536
 
 Keep = Callable[[Any, bytes], None]
+
+
+def check_title(title: str) -> None:
+    """Refuse what cannot be an AE title.
+
+    Raises:
+        ArchiveError: it cannot.
+    """
+    if not title.strip() or len(title) > MOST_TITLE or not title.isascii() or "\\" in title:
+        raise ArchiveError(f"{title!r} is not an AE title: up to {MOST_TITLE} plain letters.")
 
 
 @dataclass(frozen=True)
@@ -44,10 +55,9 @@ class Node:
         """
         title, _, place = text.partition("@")
         host, _, port = place.rpartition(":")
-        if not (title and host and port.isdigit()) or len(title) > MOST_TITLE:
-            raise ArchiveError(
-                f"{text!r} is no archive: give TITLE@HOST:PORT, as PACS@10.0.0.5:104."
-            )
+        if not (title and host and port.isdigit() and 0 < int(port) < PORTS):
+            raise ArchiveError(f"{text!r} is not an archive address: give TITLE@HOST:PORT.")
+        check_title(title)
         return cls(title, host, int(port))
 
     def __str__(self) -> str:
@@ -74,6 +84,7 @@ def _entity(local: Local) -> Any:
     for name in list(logging.Logger.manager.loggerDict):
         if name.startswith("pynetdicom"):
             logging.getLogger(name).disabled = True
+    check_title(local.title)
     entity = AE(ae_title=local.title)
     entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = SECONDS
     entity.connection_timeout = SECONDS
@@ -119,6 +130,8 @@ def receiving(
         entity.add_supported_context(context.abstract_syntax, ALL_TRANSFER_SYNTAXES)
     entity.add_supported_context(Verification)
     entity.require_called_aet = True
+    for title in allowed:
+        check_title(title)
     entity.require_calling_aet = list(allowed)
     try:
         server = entity.start_server(
@@ -126,8 +139,8 @@ def receiving(
         )
     except OSError as error:
         raise ArchiveError(
-            f"{address[0]}:{address[1]} cannot be listened on ({error.strerror}): choose another "
-            "--port."
+            f"Cannot listen on {address[0]}:{address[1]} ({error.strerror}): choose another --host "
+            "or --port."
         ) from error
     try:
         yield int(server.server_address[1])
@@ -219,9 +232,10 @@ def move(local: Local, node: Node, study: str, series: str | None = None) -> int
         last = None
         for status, _ in association.send_c_move(asked, local.title, Move):
             last = status
-    if not last or last.Status not in (0x0000, 0xB000):
+    if not last or last.Status != 0x0000:
         said = f"status {last.Status:04X}" if last else "no answer"
         raise ArchiveError(
-            f"{node} did not send the study ({said}): it must know {local.title} and where it is."
+            f"{node} did not send all of the study ({said}): it must know {local.title} and reach "
+            "it at --host and --port."
         )
     return int(last.get("NumberOfCompletedSuboperations") or 0)

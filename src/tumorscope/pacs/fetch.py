@@ -1,5 +1,6 @@
 """Studies out of an archive into a folder: by DICOMweb, or sent by it over the network."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -7,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from tumorscope.data.scans.pseudonyms import pseudonym
-from tumorscope.errors import ArchiveError
+from tumorscope.errors import ArchiveError, UsageError
 from tumorscope.pacs.dimse import Local, Node, move, receiving
 from tumorscope.support.extras import require_extra
 from tumorscope.support.files import explained, write_bytes
 from tumorscope.support.progress import Progress
 
 WEB = ("http://", "https://")
+UID = re.compile(r"[0-9.]{1,64}")
 
 
 def fetch(
@@ -37,22 +39,22 @@ def fetch(
         progress: where to report.
 
     Returns:
-        How many images are in the folder.
+        How many images of the study are in the folder now.
 
     Raises:
         MissingExtra: what talks to archives is not installed.
         ArchiveError: the archive cannot be reached, refuses, or has no MR image of that study.
-        UsageError: the folder cannot be written to.
+        UsageError: the folder cannot be written to, or a UID is none.
     """
     require_extra("pacs", "tumorscope fetch")
     require_extra("dicom", "tumorscope fetch")
-    with explained(out):
-        out.mkdir(parents=True, exist_ok=True)
+    for uid in (study, series or study):
+        if not UID.fullmatch(uid):
+            raise UsageError(f"{uid!r} is not a UID: digits and points, up to 64.")
     if source.startswith(WEB):
-        _fetch_web(source, out, study, series, progress)
+        count = _fetch_web(source, out, study, series, progress)
     else:
-        _fetch_moved(Node.parse(source), out, study, series, ours)
-    count = sum(1 for _ in out.rglob("*.dcm"))
+        count = _fetch_moved(Node.parse(source), out, study, series, ours)
     if not count:
         raise ArchiveError(f"{source} has no MR image of study {study}: check the UID.")
     return count
@@ -63,8 +65,8 @@ def _path(out: Path, header: Any) -> Path:
     return folder / f"{pseudonym('image', str(header.SOPInstanceUID))}.dcm"
 
 
-def _fetch_web(source: str, out: Path, study: str, series: str | None, progress: Progress) -> None:
-    """Fetch over DICOMweb, image by image."""
+def _fetch_web(source: str, out: Path, study: str, series: str | None, progress: Progress) -> int:
+    """Fetch over DICOMweb, image by image, and return how many there are."""
     from dicomweb_client import DICOMwebClient  # noqa: PLC0415 (an extra)
 
     filters = {"Modality": "MR", **({"SeriesInstanceUID": series} if series else {})}
@@ -86,21 +88,26 @@ def _fetch_web(source: str, out: Path, study: str, series: str | None, progress:
                     )
                     _write(path, content.getvalue())
                 task.advance(1)
+    return len(images)
 
 
 def _fetch_moved(
     node: Node, out: Path, study: str, series: str | None, ours: tuple[Local, tuple[str, int]]
-) -> None:
-    """Have an archive send a study to us."""
+) -> int:
+    """Have an archive send a study to us, and return how many images came."""
+    came: set[Path] = set()
 
     def keep(header: Any, content: bytes) -> None:
         """Keep an MR image."""
         if header.get("Modality") == "MR":
-            _write(_path(out, header), content)
+            path = _path(out, header)
+            _write(path, content)
+            came.add(path)
 
     local, address = ours
     with receiving(local, address, [node.title], keep):
         move(local, node, study, series)
+    return len(came)
 
 
 def _write(path: Path, content: bytes) -> None:

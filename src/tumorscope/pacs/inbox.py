@@ -56,9 +56,10 @@ class Inbox:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         with explained(folder, PLACE):
-            (folder / "images").mkdir(parents=True, exist_ok=True)
+            if not folder.exists():
+                folder.mkdir(parents=True, mode=0o700)  # what lies there names patients
+            (folder / "images").mkdir(exist_ok=True)
             (folder / "answers").mkdir(exist_ok=True)
-            folder.chmod(0o700)  # what lies there names patients
         self._lock = _locked(folder / "lock")
 
     def close(self) -> None:

@@ -82,11 +82,13 @@ class Listener:
                 sent = sum(self._send(path) for path in sorted(series.answers.glob("*.dcm")))
             except ArchiveError as error:
                 self._again[series.name] = time.monotonic() + AGAIN_AFTER
-                self._say(f"{series.name}: {error} Tried again in {AGAIN_AFTER:.0f} s.")
+                self._say(f"{series.name}: {error} Retrying in {AGAIN_AFTER:.0f} s.")
                 continue
             told = (series.answers / "said.txt").read_text(encoding="utf-8").splitlines()
             where = f", {sent} objects sent to {self._destination}" if sent else ""
-            self.inbox.conclude(series, {"said": told, "sent": sent}, delete=self._options.delete)
+            self.inbox.conclude(
+                series, {"said": told, "sent": sent}, delete=self._options.delete and sent > 0
+            )
             self._say(f"{series.name}: {'; '.join(told)}{where}")
 
     def _write(self, series: Arrived, folder: Path) -> None:

@@ -103,13 +103,12 @@ class DicomObject:
         part = str(self._get("BodyPartExamined") or "").upper().replace(" ", "")
         shown = modality if len(modality) == 2 else "another modality"
         reasons = {
-            "a DICOMDIR, which lists images and is none": self._get("DirectoryRecordSequence")
-            is not None,
+            "a DICOMDIR (an index, not an image)": self._get("DirectoryRecordSequence") is not None,
             f"{shown}, not MR": modality not in MODALITIES,
             "a scout (localizer)": "LOCALIZER" in self.kinds,
-            "a part of the body that is not the head, by its header": part
+            "not a head, by its BodyPartExamined": part
             and not any(name in part for name in HEAD_PARTS),
-            "a map in colour, not a slice": self._whole("SamplesPerPixel", 1) > 1,
+            "a colour image, not a greyscale slice": self._whole("SamplesPerPixel", 1) > 1,
             f"claims {self.frames:,} frames": self.frames > MAX_FRAMES,
         }
         return next((reason for reason, holds in reasons.items() if holds), "")

@@ -44,7 +44,9 @@ NAMING = {
     *("DeviceSerialNumber", "PatientTelephoneNumbers", "IssuerOfPatientID"),
     "PatientMotherBirthName",
 }
-SHORTEST = 4  # letters of a word that is looked for
+SHORTEST, LONG = 2, 6  # letters of a word that is looked for; and anywhere, within others too
+LONG_NUMBER = 5  # digits, which stand for nobody by chance
+PSEUDONYMS = ("PatientName", "PatientID")
 KNOWN_SCHEMES = {"SCT", "SRT", "SNM3", "99SDM", "DCM", "UCUM", "LN", "RADLEX"}
 METHODS = {
     "113100": "Basic Application Confidentiality Profile",
@@ -87,8 +89,11 @@ class Deidentifier:
         own = found.header
         if not any(name in own for name in ("PixelData", "FloatPixelData")):
             raise UnreadableImage("no image: reports and documents are not de-identified")
-        self._check_pixels(found)
-        words = sorted(set(_naming_words(own)), key=len)[::-1]
+        try:
+            self._check_pixels(found)
+        except (ValueError, TypeError, AttributeError, KeyError, RuntimeError) as error:
+            raise UnreadableImage(f"damaged pixels ({type(error).__name__})") from None
+        words = set(_naming_words(own))
         patient = found.patient
         try:
             self._clean(own, number_of("days", patient) % MOST_DAYS + 1)
@@ -100,21 +105,25 @@ class Deidentifier:
 
     def _check_pixels(self, found: DicomObject) -> None:
         """Blank what is to be blanked, and refuse text in what is left."""
+        frames = sorted({0, found.frames // 2, found.frames - 1})
+        for frame in frames:
+            found.levels(frame)  # a truncated file is no image
         if self.options.blank:
             _blank(found, self.options.blank)
-        if self.options.text_is_fine or self.options.blank:
+        if self.options.text_is_fine:
             return
-        frames = sorted({0, found.frames // 2, found.frames - 1})
         said = str(found.header.get("BurnedInAnnotation") or "").upper() == "YES"
-        if said or any(_has_text(found, frame) for frame in frames):
+        if (said and not self.options.blank) or any(_has_text(found, n) for n in frames):
             raise UnreadableImage(
                 "seems to have text in its pixels: blank it with --blank LEFT,TOP,RIGHT,BOTTOM, or "
-                "say with --text-is-fine that it names nobody"
+                "say with --text-is-fine that it identifies nobody"
             )
 
     def _clean(self, own: Any, days: int) -> None:
         """Treat all elements as the profile says, at every depth."""
         for element in list(own):
+            if element.keyword in PSEUDONYMS and own.get("SOPInstanceUID"):
+                continue  # of the object itself: `_sign` sets them
             rule = rule_of(element, self.options)
             if rule == "descend":
                 for item in element.value:
@@ -123,14 +132,16 @@ class Deidentifier:
                 name = element.keyword or ("private" if element.tag.is_private else "unknown")
                 self.actions[name, DONE[rule]] += 1
 
-    def _sweep(self, own: Any, words: Sequence[str]) -> None:
+    def _sweep(self, own: Any, words: set[str]) -> None:
         """Empty every value that still holds a word of those that say whose it is."""
         for element in own.iterall():
-            if element.VR in ("SQ", *BYTES, *NUMBERS) or element.tag.is_private:
+            tag, kind = element.tag, element.VR
+            if kind in ("SQ", "UI", *BYTES) or tag.is_private or tag.group in (0x0028, 0x7FE0):
                 continue
-            said = str(element.value).upper()
-            if any(word in said for word in words):
-                element.value = ""
+            values = element.value if element.VM > 1 else [element.value]
+            kept = [value for value in values if not _names(str(value).upper(), kind, words)]
+            if len(kept) < len(values):
+                element.value = kept if len(kept) > 1 else (kept or [""])[0]
                 self.actions[element.keyword, "emptied: named the patient"] += 1
 
     def _sign(self, own: Any, patient: str) -> None:
@@ -138,6 +149,8 @@ class Deidentifier:
         from pydicom.dataset import Dataset, FileMetaDataset  # noqa: PLC0415 (an extra)
 
         own.PatientName = own.PatientID = pseudonym("patient", patient) if patient else ""
+        for name in PSEUDONYMS:
+            self.actions[name, "replaced by a pseudonym"] += 1
         own.PatientIdentityRemoved = "YES"
         own.DeidentificationMethod = "tumorscope: PS3.15 Basic Profile with options"
         codes = ["113100"]
@@ -168,6 +181,14 @@ def _naming_words(own: Any) -> Iterator[str]:
                     yield word
 
 
+def _names(said: str, kind: str, words: set[str]) -> bool:
+    """Say whether a value holds one of some words: alone, or within others if it is long."""
+    if kind in NUMBERS:
+        return len(said) >= LONG_NUMBER and said in words
+    alone = set(re.split(r"[\W_]+", said)) & words
+    return bool(alone) or any(word in said for word in words if len(word) >= LONG)
+
+
 def _has_text(found: DicomObject, frame: int) -> bool:
     levels = found.levels(frame)
     grey = levels if levels.ndim == 2 else levels.max(axis=2)
@@ -175,14 +196,23 @@ def _has_text(found: DicomObject, frame: int) -> bool:
 
 
 def _blank(found: DicomObject, regions: Sequence[Region]) -> None:
-    """Blank rectangles of all frames, as stored; the pixels are uncompressed after that."""
+    """Blank rectangles of all frames, as stored; the pixels are uncompressed after that.
+
+    Raises:
+        UnreadableImage: the image is in colour, or a rectangle lies outside of it.
+    """
     own = found.header
+    if int(own.get("SamplesPerPixel") or 1) > 1:
+        raise UnreadableImage("in colour, which is not blanked")
     if own.file_meta.TransferSyntaxUID.is_compressed:
         own.decompress(generate_instance_uid=False)
     pixels = np.array(own.pixel_array)
-    frames = pixels if found.frames > 1 else pixels[None]
+    frames = pixels if pixels.ndim == 3 else pixels[None]
+    high, wide = frames.shape[1:]
     for left, top, right, bottom in regions:
-        frames[:, max(0, top) : max(0, bottom), max(0, left) : max(0, right)] = pixels.min()
+        if left >= wide or top >= high:
+            raise UnreadableImage(f"{wide} × {high} pixels, so that a --blank lies outside of it")
+        frames[:, top:bottom, left:right] = pixels.min()
     own.PixelData = pixels.tobytes()
 
 
@@ -211,7 +241,7 @@ def _treat(own: Any, element: Any, rule: Rule, days: int) -> bool:
 def _stand_in(element: Any) -> Any:
     """Return a value that says nothing; what is empty, or a short number, says nothing already."""
     said = str(element.value or "")
-    if not said or (said.isdigit() and len(said) < SHORTEST):
+    if not said or (said.isdigit() and len(said) < 4):
         return element.value
     if element.VR in NUMBERS:
         return 0

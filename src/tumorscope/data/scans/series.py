@@ -88,7 +88,7 @@ def group_objects(objects: Iterable[tuple[str, DicomObject]]) -> list[Series]:
             frames[key].append(frame)
             if key not in known:
                 told = (own.scanner, own.field_strength, own.identifiers)
-                known[key] = Series(folder, repr(key[1:]), own.patient, (), *told)
+                known[key] = Series(folder, repr(key), own.patient, (), *told)
     return [
         part
         for key, series in known.items()
