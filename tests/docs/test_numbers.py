@@ -316,3 +316,26 @@ def test_the_table_of_planted_copies_is_that_of_its_file() -> None:
     for row in read_csv(DOCS / "results" / "copies.csv"):
         (line,) = [text for text in page.splitlines() if text.startswith(f"| {row['change']} |")]
         assert f"{float(row['recall']):.1%}".replace("%", " %") + f" of {row['copies']}" in line
+
+
+def test_what_best_looks_at_and_relies_on() -> None:
+    """The two tables on explaining, cell by cell."""
+    page = DOCS / "using" / "explain.md"
+    kinds = ("glioma", "meningioma", "pituitary")
+    explained = {(one["method"], one["class"]): one for one in rows_of("explained-best")}
+    for method in {name for name, _ in explained}:
+        own = explained[method, "all"]
+        cells = [
+            f"{percent(own[m])} % ({percent(own[m + '_low'])} to {percent(own[m + '_high'])})"
+            for m in ("pointing", "energy")
+        ]
+        ends = [f"{float(own[name]):.2f}" for name in ("iou", "iou_low", "iou_high")]
+        by_class = [f"{percent(explained[method, kind]['pointing'])} %" for kind in kinds]
+        holds(page, row(method, *cells, f"{ends[0]} ({ends[1]} to {ends[2]})", *by_class))
+    relied = {(one["change"], one["class"]): one for one in rows_of("reliance-best")}
+    for change in {name for name, _ in relied}:
+        own = relied[change, "all"]
+        whole = f"{percent(own['answer_changes'])} % "
+        whole += f"({percent(own['low'])} to {percent(own['high'])})"
+        by_class = [f"{percent(relied[change, kind]['answer_changes'])} %" for kind in kinds]
+        holds(page, row(change, whole, *by_class))
