@@ -126,7 +126,7 @@ def test_a_mosaic_is_cut_into_its_slices() -> None:
         ({"Modality": "CT"}, "CT, not MR"),
         ({"Modality": "Petra Muster"}, "another modality, not MR"),
         ({"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}, "a scout (localizer)"),
-        ({"BodyPartExamined": "KNEE"}, "not the head"),
+        ({"BodyPartExamined": "KNEE"}, "not a head"),
         ({"Rows": 65535, "Columns": 65535}, "claims 1 frames of 4,294,836,225 pixels"),
         ({"Rows": 4000}, "damaged DICOM object"),
         ({"NumberOfFrames": 3}, "3 slices in one file"),
