@@ -124,7 +124,12 @@ def test_short_names_and_numbers_are_searched_for(tmp_path: Path, command: Comma
         SeriesNumber="12345678",
         InstanceNumber=7,
         OtherPatientIDs="1000",
+        InstitutionName="MR Center",
     )
+    inner = Dataset()
+    inner.SOPInstanceUID, inner.PatientName = own.SOPInstanceUID, "Siemens"
+    own.OriginalAttributesSequence = [inner]
+    own.SourceImageSequence = [inner]
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "x.dcm").write_bytes(written(own))
     done = command("deidentify", "in", "out")
@@ -132,6 +137,8 @@ def test_short_names_and_numbers_are_searched_for(tmp_path: Path, command: Comma
     (path,) = (tmp_path / "out").rglob("*.dcm")
     new = pydicom.dcmread(path)
     assert new.ScanOptions == "FS"
+    assert new.Modality == "MR"
+    assert not new.SourceImageSequence[0].PatientName
     assert new.get("SeriesNumber") is None
     assert new.InstanceNumber == 7
     assert (new.SOPClassUID, new.PhotometricInterpretation) == (own.SOPClassUID, "MONOCHROME2")

@@ -178,6 +178,8 @@ def test_a_table_names_volumes(tmp_path: Path) -> None:
         assert len(manifest.rows) == 4 * 5
         assert {row.patient_id for row in manifest.rows} == {"p0", "p1"}
         assert {row.label for row in manifest.rows} == {"glioma", "none found"}
+    shutil.copy(tmp_path / "scans" / "v0.nii.gz", tmp_path / "scans" / "more.nii.gz")
+    assert read_manifest(tmp_path).passed_over[".gz"] == 1  # which no row names
     coronal = read_manifest(table, LayoutOptions(plane="coronal"))
     assert len(coronal.rows) == 4 * 8
     assert dict(coronal.rows[0].others)["plane"] == "coronal"

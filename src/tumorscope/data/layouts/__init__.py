@@ -17,7 +17,6 @@ from tumorscope.data.layouts.folders import ClassFolders
 from tumorscope.data.layouts.patient_names import with_named_patients
 from tumorscope.data.layouts.scans import open_scans
 from tumorscope.data.layouts.table import Tables, read_table
-from tumorscope.data.layouts.table_file import SUFFIXES
 from tumorscope.data.layouts.tree import Tree, describe, walk
 from tumorscope.data.layouts.voc import PascalVoc
 from tumorscope.data.layouts.yolo import YoloTree
@@ -71,8 +70,9 @@ def _read(path: Path, options: LayoutOptions) -> Manifest:
     if len(tree.files) == 1 and is_archive(Path(tree.files[0])):
         tree = walk(unpacked(tree.root / tree.files[0]))
     if tree.scans and not tree.images:
-        table = _table_of_scans(tree, options)
-        return _with_slices(table, options) if table else _read_scans(tree, options, path)
+        if _names_scans(tree, options):
+            return _with_slices(Tables().read(tree, options), options)
+        return _read_scans(tree, options, path)
     layout, _ = find_layout(tree, options, path)
     return layout.read(tree, options)
 
@@ -89,14 +89,11 @@ def _read_scans(tree: Tree, options: LayoutOptions, shown: Path) -> Manifest:
     return scans.described(layout.read(scans.tree, options))
 
 
-def _table_of_scans(tree: Tree, options: LayoutOptions) -> Manifest | None:
-    """Return the one table at the top of a tree that names its scans, if there is one."""
-    found = []
-    for name in tree.files:
-        if "/" not in name and Path(name).suffix.lower() in SUFFIXES:
-            with suppress(DataError):
-                found.append(read_table(tree.root / name, options))
-    return found[0] if len(found) == 1 else None
+def _names_scans(tree: Tree, options: LayoutOptions) -> bool:
+    """Say whether tables of a tree name its scans."""
+    with suppress(DataError):  # a table that cannot be read is none
+        return Tables().detect(tree, options) is not None
+    return False
 
 
 def _with_slices(manifest: Manifest, options: LayoutOptions) -> Manifest:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tumorscope.data.read.dicom import MAKERS, DicomObject, open_dicom
+from tumorscope.data.read.dicom import MAKERS, MODALITIES, DicomObject, open_dicom
 from tumorscope.data.read.image import read_bytes
 from tumorscope.data.read.intensity import normalise
 from tumorscope.data.scans.burnt import text_regions
@@ -96,7 +96,7 @@ class Deidentifier:
         words = set(_naming_words(own))
         patient = found.patient
         try:
-            self._clean(own, number_of("days", patient) % MOST_DAYS + 1)
+            self._clean(own, number_of("days", patient) % MOST_DAYS + 1, top=True)
             self._sweep(own, words)
             self._sign(own, patient)
         except (ValueError, TypeError, AttributeError, KeyError) as error:
@@ -119,11 +119,11 @@ class Deidentifier:
                 "say with --text-is-fine that it identifies nobody"
             )
 
-    def _clean(self, own: Any, days: int) -> None:
+    def _clean(self, own: Any, days: int, *, top: bool = False) -> None:
         """Treat all elements as the profile says, at every depth."""
         for element in list(own):
-            if element.keyword in PSEUDONYMS and own.get("SOPInstanceUID"):
-                continue  # of the object itself: `_sign` sets them
+            if top and element.keyword in PSEUDONYMS:
+                continue  # `_sign` sets them
             rule = rule_of(element, self.options)
             if rule == "descend":
                 for item in element.value:
@@ -137,6 +137,8 @@ class Deidentifier:
         for element in own.iterall():
             tag, kind = element.tag, element.VR
             if kind in ("SQ", "UI", *BYTES) or tag.is_private or tag.group in (0x0028, 0x7FE0):
+                continue
+            if element.keyword == "SpecificCharacterSet" or _is_modality(element):
                 continue
             values = element.value if element.VM > 1 else [element.value]
             kept = [value for value in values if not _names(str(value).upper(), kind, words)]
@@ -179,6 +181,11 @@ def _naming_words(own: Any) -> Iterator[str]:
             for word in re.split(r"[\W_]+", str(element.value).upper()):
                 if len(word) >= SHORTEST and word not in HARMLESS:
                     yield word
+
+
+def _is_modality(element: Any) -> bool:
+    """Say whether an element names a modality, whose two letters may stand in a hospital's name."""
+    return element.keyword == "Modality" and str(element.value) in MODALITIES
 
 
 def _names(said: str, kind: str, words: set[str]) -> bool:
