@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
+from pydicom.dataset import Dataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from tests.scans import made, written
@@ -22,8 +23,11 @@ from tumorscope.data.phantom import Head
 from tumorscope.data.read import decode_image
 from tumorscope.data.read.dicom import is_dicom, open_dicom
 from tumorscope.data.read.geometry import UPRIGHT
-from tumorscope.data.resize import resize
+from tumorscope.data.resize import resize, resize_squares
+from tumorscope.data.scans.series import group_objects
 from tumorscope.errors import UnreadableImage
+from tumorscope.grouping.copies import search_copies
+from tumorscope.grouping.likeness import components
 
 SAMPLES = Path(pydicom.__file__).parent / "data" / "test_files"
 
@@ -168,3 +172,41 @@ def test_damaged_objects_never_raise_anything_else(data: st.DataObject) -> None:
 
 
 CONTENT = written(made(head(), PatientName="Muster^Petra", PatientID="17"))
+
+
+def test_copies_of_a_series_are_found_by_their_thumbnails(real_data: Path) -> None:
+    """Each slice of a scanner is linked with its own JPEG copy."""
+    paths = sorted((real_data / "dicom" / "t1_series").iterdir())
+    own = [decode_image(path.read_bytes()).pixels for path in paths]
+    copies = []
+    for pixels in own:
+        file = io.BytesIO()
+        Image.fromarray(np.asarray(pixels, np.uint8)).save(file, "JPEG", quality=75)
+        copies.append(decode_image(file.getvalue()).pixels)
+    images = np.stack([resize(pixels, 128) for pixels in (*own, *copies)])
+    found = search_copies(resize_squares(images, 64), lambda rows: images[rows])
+    chain = components(len(images), [(pair.first, pair.second) for pair in found])
+    assert np.array_equal(chain[: len(own)], chain[len(own) :])
+
+
+def test_a_concatenation_is_one_series() -> None:
+    """Frames that were divided over two objects come together, by where they lie."""
+    pixels = np.stack([np.full((8, 8), n, np.uint16) for n in range(6)])
+    objects = []
+    for name, chosen in (("b", (0, 2, 4)), ("a", (1, 3, 5))):
+        own = made(pixels[list(chosen)], SeriesInstanceUID="1.2.3")
+        own.PerFrameFunctionalGroupsSequence = []
+        for number in chosen:
+            place, frame = Dataset(), Dataset()
+            place.ImagePositionPatient = [0, 0, float(number)]
+            frame.PlanePositionSequence = [place]
+            own.PerFrameFunctionalGroupsSequence.append(frame)
+        axes, shared = Dataset(), Dataset()
+        axes.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+        shared.PlaneOrientationSequence = [axes]
+        own.SharedFunctionalGroupsSequence = [shared]
+        objects.append((name, open_dicom(written(own))))
+    (series,) = group_objects(objects)
+    levels = dict(objects)
+    shown = [int(levels[f.file].levels(f.number)[0, 0]) for f in series.frames]
+    assert shown == [0, 1, 2, 3, 4, 5]
