@@ -55,6 +55,23 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundBox:
+    """Where a model takes a lesion to be, in fractions of the image's width and height.
+
+    Attributes:
+        x_center, y_center: the centre, in [0, 1].
+        width, height: the sides, in [0, 1].
+        score: how well it should overlap the box that a reader would draw (IoU), in [0, 1].
+    """
+
+    x_center: float
+    y_center: float
+    width: float
+    height: float
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One image of a data set.
 
@@ -229,6 +246,7 @@ class Prediction:
         reason: why it is not; empty where it is.
         error: why there is no answer at all.
         seconds: of work for it, as its share of the batch it was answered in.
+        box: around the lesion; None where the model does not localise, or says that there is none.
     """
 
     input: str
@@ -239,6 +257,7 @@ class Prediction:
     reason: str = ""
     error: str | None = None
     seconds: float = 0.0
+    box: FoundBox | None = None
 
     def _repr_html_(self) -> str:
         """Show the answer in a notebook."""
@@ -295,3 +314,8 @@ class SeriesPrediction:
     def seconds(self) -> float:
         """Of work for its slices."""
         return sum(own.seconds for own in self.slices)
+
+    @property
+    def box(self) -> FoundBox | None:
+        """Around the lesion, on the first slice that decides; None as in `Prediction`."""
+        return self.slices[self.deciding[0]].box if self.deciding else None

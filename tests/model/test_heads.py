@@ -63,7 +63,7 @@ def attended(run: Path, data: Path) -> tuple[float, float]:
     ]
     pixels = torch.from_numpy(store.pixels(np.array(rows))).unsqueeze(1).float()
     with torch.inference_mode():
-        maps = model.trunk(model.normalized(pixels))
+        maps = model.see(pixels).maps
         attention = model.pool.log_attention(maps).exp()
     covered = box_coverage([store.manifest.rows[n].boxes for n in rows], *maps.shape[2:])
     return float((attention * covered).sum(1).mean()), float(covered.mean())

@@ -94,11 +94,11 @@ def _print_lines(answers: "Iterator[Answer]", predictor: "Predictor") -> None:  
 def _print_csv(answers: "Iterator[Answer]", predictor: "Predictor") -> None:
     from tumorscope.inference.archive import csv_header, csv_row  # noqa: PLC0415
 
-    classes = predictor.card.classes
+    card = predictor.card
     writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(csv_header(classes))
+    writer.writerow(csv_header(card))
     for answer in answers:
-        writer.writerow(csv_row(answer, classes))
+        writer.writerow(csv_row(answer, card))
 
 
 _PRINTERS = {Format.table: _print_table, Format.jsonl: _print_lines, Format.csv: _print_csv}

@@ -30,7 +30,11 @@ def read_store(
     """
     manifest = read_manifest(data, layout)
     if recipe.needs_boxes:
-        refuse_without_boxes(manifest, "the recipe needs them")
+        refuse_without_boxes(
+            manifest, "the recipe needs them", "set label_from=folder needs_boxes=false"
+        )
+    if recipe.localise:
+        refuse_without_boxes(manifest, "localise=true learns from them", "set localise=false")
     say_layout(manifest, progress)
     if manifest.unmarked:
         progress.say(_unmarked(manifest.unmarked, used=recipe.label_from == "folder"))

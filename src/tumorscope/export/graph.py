@@ -1,6 +1,6 @@
 """A deployed classifier as ONNX: three parts, and the whole that is joined from them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import onnx
@@ -12,7 +12,8 @@ from tumorscope.export.network import export_network, without_notes
 from tumorscope.model.deployed import DeployedModel
 
 INPUT = "slices"
-OUTPUTS = ("probabilities", "embedding", "strangeness")
+STRANGENESS = "strangeness"
+OUTPUTS = ("probabilities", "embedding", STRANGENESS, "boxes")  # the last where it localises
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,8 @@ class Graph:
 
     Attributes:
         preprocess: `slices` to `pixels`.
-        network: `pixels` to `probabilities` and `embedding`; the only part with much to do.
+        network: `pixels` to `probabilities`, `embedding` and, where it localises, `boxes`; the
+            only part with much to do.
         gate: `pixels` and `embedding` to `strangeness`.
     """
 
@@ -34,10 +36,11 @@ class Graph:
         first = _merged(
             self.preprocess, self.network, ("pixels",), keep=("pixels",), mark="network/"
         )
-        joined = _merged(first, self.gate, ("pixels", "embedding"), keep=OUTPUTS[:2], mark="gate/")
+        answers = [output.name for output in self.network.graph.output]
+        joined = _merged(first, self.gate, ("pixels", "embedding"), keep=answers, mark="gate/")
         named = {output.name: output for output in joined.graph.output}
         del joined.graph.output[:]
-        joined.graph.output.extend(named[name] for name in OUTPUTS)
+        joined.graph.output.extend(named[name] for name in OUTPUTS if name in named)
         joined.graph.value_info.append(named_value(self.network.graph.input, "pixels"))
         onnx.checker.check_model(joined)
         return joined
@@ -51,10 +54,11 @@ def named_value(values: Iterable[ValueInfoProto], name: str) -> ValueInfoProto:
 def split_graph(whole: ModelProto) -> Graph:
     """Return the parts of which a graph was joined."""
     cut = Extractor(whole)
+    answers = [output.name for output in whole.graph.output if output.name != STRANGENESS]
     parts = (
         cut.extract_model([INPUT], ["pixels"]),
-        cut.extract_model(["pixels"], list(OUTPUTS[:2])),
-        cut.extract_model(["pixels", "embedding"], [OUTPUTS[2]]),
+        cut.extract_model(["pixels"], answers),
+        cut.extract_model(["pixels", "embedding"], [STRANGENESS]),
     )
     return Graph(*map(without_notes, parts))
 
@@ -70,7 +74,7 @@ def make_graph(deployed: DeployedModel) -> Graph:
 
 
 def _merged(
-    first: ModelProto, second: ModelProto, names: tuple[str, ...], keep: tuple[str, ...], mark: str
+    first: ModelProto, second: ModelProto, names: tuple[str, ...], keep: Sequence[str], mark: str
 ) -> ModelProto:
     """Join two graphs by values of equal names; `keep` says which of the first stay outputs.
 

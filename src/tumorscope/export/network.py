@@ -21,7 +21,7 @@ from tumorscope.model.deployed import Network
 from tumorscope.support.files import write_bytes
 
 INPUT = "pixels"
-OUTPUTS = ("probabilities", "embedding")
+OUTPUTS = ("probabilities", "embedding", "boxes")  # the last where it localises
 TRACERS = ("torch", "timm", "onnx", "onnxscript")  # another version, another trace
 IMAGES = 4  # of noise, on which a graph from the cache must answer as the network does
 
@@ -89,7 +89,7 @@ def _outline(network: Network, size: int) -> ModelProto:
             (pixels,),
             dynamo=True,
             input_names=[INPUT],
-            output_names=OUTPUTS,
+            output_names=OUTPUTS if network.classifier.box_head else OUTPUTS[:2],
             dynamic_shapes=({0: images},),
             optimize=False,  # which would mix weights into other names
             verbose=False,

@@ -12,6 +12,7 @@ from tumorscope.errors import TumorscopeError
 from tumorscope.metrics.scores import Probabilities
 
 TOLERANCE = 1e-4  # float32 sums in another order
+BOX_TOLERANCE = 1e-3  # of the image's side: a fraction of a pixel
 CLEAR = 0.02  # half precision may change the class of no image whose two best are further apart
 
 Answer = Callable[[NDArray[np.float32]], list[NDArray[np.float32]]]
@@ -67,6 +68,20 @@ def check_single(name: str, agreed: Agreement) -> None:
             f"The {name} graph differs from the model by {agreed.largest:.2g} in probability on "
             f"{agreed.images} images; {TOLERANCE:g} is allowed, so it was not kept. Please report "
             "this with the recipe."
+        )
+
+
+def check_boxes(name: str, expected: NDArray[np.float32], boxes: NDArray[np.float32]) -> None:
+    """Refuse a graph in single precision that places a lesion elsewhere.
+
+    Raises:
+        ExportError: a box's centre, side or score differs by more than 1e-3 of the image's side.
+    """
+    largest = float(np.abs(expected - boxes).max(initial=0.0))
+    if not largest <= BOX_TOLERANCE:
+        raise ExportError(
+            f"The {name} graph places a box {largest:.2g} of the image's side off the model's; "
+            f"{BOX_TOLERANCE:g} is allowed, so it was not kept. Please report this with the recipe."
         )
 
 

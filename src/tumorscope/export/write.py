@@ -19,7 +19,7 @@ from tumorscope.data.read import read_image
 from tumorscope.data.resize import resize
 from tumorscope.data.store import Store, batches
 from tumorscope.export.graph import make_graph
-from tumorscope.export.parity import TOLERANCE, agreement, check_single, open_onnx
+from tumorscope.export.parity import TOLERANCE, agreement, check_boxes, check_single, open_onnx
 from tumorscope.inference.bundle import GATE, GRAPH, WEIGHTS, write_bundle
 from tumorscope.metrics.calibration import fit_temperature, tempered
 from tumorscope.metrics.conformal import ERROR_RATE, class_thresholds
@@ -137,7 +137,7 @@ def run_model(model: Classifier, store: Store, rows: NDArray[np.intp]) -> ModelO
 
     def parts(pixels: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Return probabilities, picture, texture and features of some images."""
-        chances, embedding = network(pixels)
+        chances, embedding, *_ = network(pixels)
         return (chances, *gaze(pixels), embedding)
 
     chances, *views = _over_batches(parts, store, rows)
@@ -232,10 +232,12 @@ def checked_onnx(deployed: DeployedModel, examples: NDArray[np.uint8]) -> ModelP
     """
     slices = examples.astype(np.float32)
     with torch.inference_mode():
-        expected = deployed(torch.from_numpy(slices))[0].numpy()
+        expected = [part.numpy() for part in deployed(torch.from_numpy(slices))]
     graph = make_graph(deployed).whole()
-    answers = open_onnx(graph)(slices)[0]
-    check_single("ONNX", agreement(expected, answers, 2 * TOLERANCE))
+    answers = open_onnx(graph)(slices)
+    check_single("ONNX", agreement(expected[0], answers[0], 2 * TOLERANCE))
+    if deployed.network.classifier.box_head is not None:
+        check_boxes("ONNX", expected[-1], answers[-1])
     return graph
 
 

@@ -10,15 +10,15 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Sized
+from dataclasses import asdict, astuple, dataclass
 from itertools import islice
 from pathlib import Path
 
 from tumorscope.errors import UsageError
 from tumorscope.inference.bundle import Runtime
 from tumorscope.inference.predict import Predictor
-from tumorscope.records import Prediction, SeriesPrediction
+from tumorscope.records import FoundBox, Prediction, SeriesPrediction
 from tumorscope.schema.card import Card
 from tumorscope.support.files import explained, replacing
 from tumorscope.support.interruption import resumable
@@ -26,6 +26,7 @@ from tumorscope.support.progress import Progress
 
 PART = 500  # inputs; a kill loses at most one part a worker
 FORMATS = (".jsonl", ".csv")
+BOX_COLUMNS = ("box_x_center", "box_y_center", "box_width", "box_height", "box_score")
 
 
 @dataclass(frozen=True)
@@ -145,20 +146,25 @@ def as_json(answer: Answer) -> str:
     return json.dumps(asdict(answer), ensure_ascii=False)
 
 
-def csv_header(classes: Sequence[str]) -> tuple[str, ...]:
+def csv_header(card: Card) -> tuple[str, ...]:
     """Return the names of the columns of `csv_row`."""
-    chances = (f"probability_{name}" for name in classes)
-    return ("input", "label", "accepted", "reason", "error", "set", *chances, "seconds")
+    chances = (f"probability_{name}" for name in card.classes)
+    boxes = BOX_COLUMNS if card.recipe.localise else ()
+    return ("input", "label", "accepted", "reason", "error", "set", *chances, "seconds", *boxes)
 
 
-def csv_row(answer: Answer, classes: Sequence[str]) -> tuple[str, ...]:
+def csv_row(answer: Answer, card: Card) -> tuple[str, ...]:
     """Return an answer as cells; what it does not have is empty."""
     chances = (
-        f"{answer.probabilities[name]:.6f}" if answer.probabilities else "" for name in classes
+        f"{answer.probabilities[name]:.6f}" if answer.probabilities else "" for name in card.classes
     )
     labels = ";".join(answer.set or ())
     told = (str(answer.accepted).lower(), answer.reason, answer.error or "", labels)
-    return (answer.input, answer.label, *told, *chances, f"{answer.seconds:.6f}")
+    boxes: tuple[str, ...] = ()
+    if card.recipe.localise:
+        box = answer.box
+        boxes = tuple(f"{v:.6f}" for v in astuple(box)) if box else ("",) * len(BOX_COLUMNS)
+    return (answer.input, answer.label, *told, *chances, f"{answer.seconds:.6f}", *boxes)
 
 
 def write_answers(answers: Iterable[Answer], out: Path, card: Card) -> ArchiveCounts:
@@ -173,11 +179,11 @@ def write_answers(answers: Iterable[Answer], out: Path, card: Card) -> ArchiveCo
     with replacing(out) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n") if out.suffix == ".csv" else None
         if writer:
-            writer.writerow(csv_header(card.classes))
+            writer.writerow(csv_header(card))
         for answer in answers:
             scored.count(answer)
             if writer:
-                writer.writerow(csv_row(answer, card.classes))
+                writer.writerow(csv_row(answer, card))
             else:
                 file.write(as_json(answer) + "\n")
     return scored
@@ -188,7 +194,9 @@ def _written(paths: Iterable[Path]) -> Iterator[Prediction]:
     for path in paths:
         with path.open(encoding="utf-8") as lines:
             for line in lines:
-                yield Prediction(**json.loads(line))
+                told = json.loads(line)
+                box = FoundBox(**told.pop("box")) if told.get("box") else None
+                yield Prediction(**{**told, "box": box})
 
 
 def check_out(out: Path) -> None:

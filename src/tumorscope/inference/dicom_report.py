@@ -20,7 +20,7 @@ from tumorscope.data.read.dicom import read_header
 from tumorscope.data.scans.stacks import Stack
 from tumorscope.errors import UnreadableImage
 from tumorscope.inference.bundle import card_digest
-from tumorscope.records import Box, SeriesPrediction
+from tumorscope.records import FoundBox, SeriesPrediction
 from tumorscope.schema.card import Card
 from tumorscope.support.extras import require_extra
 from tumorscope.support.files import explained, replacing
@@ -46,7 +46,7 @@ NOT_FOR_USE = "Research use only, not a medical device"
 
 
 def write_dicom_answer(
-    folder: Path, stack: Stack, answer: SeriesPrediction, card: Card, box: Box | None = None
+    folder: Path, stack: Stack, answer: SeriesPrediction, card: Card
 ) -> list[Path]:
     """Write the report and the picture of an answer to a DICOM series.
 
@@ -55,7 +55,6 @@ def write_dicom_answer(
         stack: the series that was answered, of DICOM objects.
         answer: with a label.
         card: of the model.
-        box: around a lesion on the first slice that decides, where there is one.
 
     Returns:
         The report and the picture.
@@ -75,7 +74,7 @@ def write_dicom_answer(
             warnings.simplefilter("ignore")  # highdicom's repeat the patient's name
             objects = [
                 _report(sources, answer, card, identity),
-                _picture(source, stack, answer, card, identity, box),
+                _picture(source, stack, answer, card, identity),
             ]
     except (AttributeError, ValueError, TypeError) as error:  # they may quote the header
         raise UnreadableImage(
@@ -231,7 +230,6 @@ def _picture(
     answer: SeriesPrediction,
     card: Card,
     identity: str,
-    box: Box | None,
 ) -> Any:
     """Return the secondary capture of the first slice that decides."""
     import highdicom  # noqa: PLC0415 (an extra)
@@ -247,7 +245,7 @@ def _picture(
     )
     found = highdicom.sc.SCImage.from_ref_dataset(
         source,
-        _drawn(stack.read(number).pixels, words, box),
+        _drawn(stack.read(number).pixels, words, answer.box),
         "RGB",
         8,
         "PATIENT",
@@ -269,7 +267,7 @@ def _picture(
     return found
 
 
-def _drawn(pixels: np.ndarray, words: str, box: Box | None) -> np.ndarray:
+def _drawn(pixels: np.ndarray, words: str, box: FoundBox | None) -> np.ndarray:
     """Return a slice in colour, large enough to be read, with its box and its answer below it."""
     picture = Image.fromarray(np.rint(pixels).astype(np.uint8)).convert("RGB")
     times = max(1, -(-PICTURE_SIDE // max(picture.size)))

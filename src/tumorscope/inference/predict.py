@@ -20,10 +20,10 @@ from tumorscope.data.read import picture_levels, read_image
 from tumorscope.data.resize import resize
 from tumorscope.errors import UnreadableImage
 from tumorscope.inference.bundle import NETWORK, Bundle, Runtime, open_bundle
-from tumorscope.inference.runtimes import Answers, Engine, open_engine
+from tumorscope.inference.runtimes import BOX, Answers, Engine, open_engine
 from tumorscope.inference.shipped import DEFAULT
 from tumorscope.metrics.conformal import label_sets
-from tumorscope.records import Pixels, Prediction, Slice
+from tumorscope.records import FoundBox, Pixels, Prediction, Slice
 from tumorscope.schema.card import Card
 from tumorscope.support.files import shown_name
 
@@ -198,14 +198,16 @@ class Predictor:
         if self.card.calibration.thresholds:
             inside = label_sets(chances[None], self.card.calibration.thresholds)[0]
             labels = tuple(label for label, held in zip(classes, inside, strict=True) if held)
+        best = int(chances.argmax())
         return Prediction(
             input=name,
-            label="" if reason else classes[int(chances.argmax())],
+            label="" if reason else classes[best],
             probabilities=dict(zip(classes, map(float, chances), strict=True)),
             set=labels,
             accepted=not reason,
             reason=reason,
             seconds=seconds,
+            box=None if reason or best == self.card.healthy else _box(answers.boxes[row]),
         )
 
     def _refusal(self, pixels: NDArray[np.uint8], strangeness: float) -> str:
@@ -221,9 +223,15 @@ class Predictor:
         return ""
 
 
+def _box(told: NDArray[np.float32]) -> FoundBox | None:
+    """Return what a model's numbers say of a lesion's place; None where it gives none."""
+    return FoundBox(*map(float, told)) if len(told) else None
+
+
 def _answers(engine: Engine, pixels: NDArray[np.uint8], card: Card) -> Answers:
     if not len(pixels):
-        shapes = ((0, len(card.classes)), (0, card.embedding), (0,))
+        boxes = BOX if card.recipe.localise else 0
+        shapes = ((0, len(card.classes)), (0, card.embedding), (0,), (0, boxes))
         return Answers(*(np.empty(shape, np.float32) for shape in shapes))
     chunks = [
         engine(pixels[start : start + INFERENCE_BATCH].astype(np.float32))

@@ -64,6 +64,11 @@ def check_stages(recipe: Recipe, trunk: nn.Module) -> None:
         learning_modules(model, stage.train)
 
 
+def _looks_at_places(recipe: Recipe) -> bool:
+    """Say whether something behind the trunk looks at places, so that the trunk may not pool."""
+    return recipe.head == "attention" or recipe.localise
+
+
 def features_of(trunk: nn.Module) -> int:
     """Return how many features a trunk gives an image."""
     return int(getattr(trunk, "head_hidden_size", None) or trunk.num_features)  # type: ignore[arg-type]
@@ -112,7 +117,7 @@ def _from_timm(recipe: Recipe) -> nn.Module:
 
 def _create(timm: Any, recipe: Recipe, *, pretrained: bool) -> nn.Module:
     options: dict[str, Any] = {**recipe.backbone_options, "num_classes": 0}
-    if recipe.head == "attention":
+    if _looks_at_places(recipe):
         options["global_pool"] = ""
     if pretrained and not _can_be_had(timm, recipe.backbone):
         raise RecipeError(_unreachable(timm, recipe.backbone))
@@ -196,11 +201,11 @@ def _refuse_size(trunk: nn.Module, recipe: Recipe, side: int) -> None:
             f"The backbone {recipe.backbone} cannot take images of {side} pixels ({reason}): "
             "choose another size; many transformers take backbone_options.img_size as well."
         ) from error
-    if recipe.head == "attention":
+    if _looks_at_places(recipe):
         if features.ndim != 4 or features.shape[1] != features_of(trunk):
             raise RecipeError(
-                f"The backbone {recipe.backbone} gives no feature maps for head=attention: "
-                "choose a convolutional backbone, or head=linear."
+                f"The backbone {recipe.backbone} gives no feature maps, which head=attention and "
+                "localise=true need: choose a convolutional backbone, or do without them."
             )
     elif features.ndim != 2:
         raise RecipeError(

@@ -8,7 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tumorscope.errors import RecipeError
+from tumorscope.model.box_head import BoxHead, Seen, mean_box
 from tumorscope.model.heads import AttentionPool
+from tumorscope.model.sequence import find_detail, in_order, run_through
 from tumorscope.schema.recipe import Recipe
 
 GREY_LEVELS = 255.0
@@ -26,9 +28,10 @@ class Classifier(nn.Module):
 
     Attributes:
         trunk: grey slices as three normalised channels to features, float, shape (n, features), or
-            to maps of them where an attention pools these.
+            to maps of them where what is behind it looks at places.
         pool: maps to features; nothing where the trunk pools.
         head: features to logits.
+        box_head: maps to where the lesion is; None where the recipe does not localise.
     """
 
     mean: Tensor
@@ -39,8 +42,11 @@ class Classifier(nn.Module):
         super().__init__()
         self.trunk = trunk
         attentive = recipe.head == "attention"
-        self.pool = AttentionPool(features) if attentive else nn.Identity()
+        self.pool = _build_pool(recipe, features)
         self.head = build_head(recipe, 2 * features if attentive else features, classes)
+        self.box_head = None
+        if recipe.localise:
+            self.box_head = BoxHead(features, find_detail(trunk, recipe.image_size))
         self.flip_averaging = recipe.flip_averaging
         self.smooth_answers = recipe.smooth_answers
         self._resting: list[nn.Module] = []
@@ -57,13 +63,46 @@ class Classifier(nn.Module):
 
     def embed(self, pixels: Tensor) -> Tensor:
         """Return features, float, shape (n, features), of grey levels as `forward` takes them."""
-        features: Tensor = self.pool(self.trunk(self.normalized(pixels)))
+        return self.pooled(self.see(pixels))
+
+    def see(self, pixels: Tensor) -> Seen:
+        """Return what the trunk makes of grey levels as `forward` takes them."""
+        images = self.normalized(pixels)
+        if self.box_head is None or self.box_head.depth is None:
+            return Seen(self.trunk(images))
+        return self.see_further(images, 0)
+
+    def see_further(self, value: Tensor, depth: int) -> Seen:
+        """Return what the rest of the trunk makes of what its first modules gave.
+
+        Args:
+            value: of the first `depth` modules; normalised images where there are none.
+            depth: how many; at most as many as give the finer maps, where these are looked at.
+        """
+        modules = list(in_order(self.trunk))
+        if self.box_head is None or self.box_head.depth is None:
+            return Seen(run_through(modules[depth:], value))
+        detail = run_through(modules[depth : self.box_head.depth], value)
+        return Seen(run_through(modules[self.box_head.depth :], detail), detail)
+
+    def pooled(self, seen: Seen) -> Tensor:
+        """Return features, float, shape (n, features), of what the trunk gives."""
+        features: Tensor = self.pool(seen.maps)
         return features
 
-    def decide(self, seen: Tensor) -> Tensor:
+    def decide(self, seen: Seen) -> Tensor:
         """Return logits, float, shape (n, classes), of what the trunk gives."""
-        logits: Tensor = self.head(self.pool(seen))
+        logits: Tensor = self.head(self.pooled(seen))
         return logits
+
+    def locate(self, seen: Seen) -> Tensor:
+        """Return where the lesions of images are, from what the trunk gives of all their views.
+
+        Returns:
+            Centre, sides and score, each in [0, 1], float, shape (n, 5); see `mean_box`.
+        """
+        assert self.box_head is not None
+        return mean_box(self.box_head(seen), self.view_count)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Return logits.
@@ -74,7 +113,7 @@ class Classifier(nn.Module):
         Returns:
             float, shape (n, classes).
         """
-        return self.decide(self.trunk(self.normalized(pixels)))
+        return self.decide(self.see(pixels))
 
     def prepared(self, pixels: Tensor) -> Tensor:
         """Return images that are answered as the network is to see them.
@@ -165,14 +204,19 @@ def _has_weights(module: nn.Module) -> bool:
 def _find(model: Classifier, name: str) -> list[nn.Module]:
     named = dict(model.trunk.named_modules())
     if name == ALL:
-        return [model.trunk, model.pool, model.head]
+        return [model.trunk, *_behind_trunk(model)]
     if name == HEAD:
-        return [model.pool, model.head]
+        return _behind_trunk(model)
     if name == LAST_BLOCK:
         return _from_last_block(model.trunk)
     if name not in named or not name:
         raise RecipeError(f"The backbone has no block '{name}' to train: {_blocks(model)}.")
     return [named[name]]
+
+
+def _behind_trunk(model: Classifier) -> list[nn.Module]:
+    own = [model.pool, model.head]
+    return own if model.box_head is None else [*own, model.box_head]
 
 
 def _from_last_block(trunk: nn.Module) -> list[nn.Module]:
@@ -208,6 +252,14 @@ def _blocks(model: Classifier) -> str:
         names += inner if inner and not name.startswith("layer") else [name]
     with_weights = [n for n in names if _has_weights(model.trunk.get_submodule(n))]
     return f"choose from {ALL}, {HEAD}, {LAST_BLOCK}, {', '.join(with_weights)}"
+
+
+def _build_pool(recipe: Recipe, features: int) -> nn.Module:
+    if recipe.head == "attention":
+        return AttentionPool(features)
+    if recipe.localise:  # which keeps the trunk from pooling
+        return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    return nn.Identity()
 
 
 def build_head(recipe: Recipe, features: int, classes: int) -> nn.Module:

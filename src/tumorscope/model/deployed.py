@@ -63,18 +63,23 @@ class Network(nn.Module):
         flips, smooth = self.classifier.flip_averaging, self.classifier.smooth_answers
         return f"flip_averaging={flips}, smooth_answers={smooth}, tempered={self.tempered}"
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
         """Return probabilities, shape (n, classes), and embedding, shape (n, features).
+
+        Where the classifier localises, boxes follow: centre, sides and score, shape (n, 5).
 
         Args:
             pixels: grey levels in [0, 255], float32, shape (n, size, size).
         """
-        features = self.classifier.embed(self.classifier.views(pixels.unsqueeze(1)))
+        seen = self.classifier.see(self.classifier.views(pixels.unsqueeze(1)))
+        features = self.classifier.pooled(seen)
         chances = self.classifier.mean_of_views(self.classifier.head(features))
         embedding = features.reshape(self.classifier.view_count, -1, features.shape[1])[0]
         if self.tempered:
             chances = (chances.clamp_min(TINY).log() / self.temperature).softmax(dim=1)
-        return chances, embedding
+        if self.classifier.box_head is None:
+            return chances, embedding
+        return chances, embedding, self.classifier.locate(seen)
 
 
 class SubspaceLayer(nn.Module):
@@ -184,12 +189,14 @@ class DeployedModel(nn.Module):
         self.network = network
         self.gate = gate
 
-    def forward(self, slices: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, slices: Tensor) -> tuple[Tensor, ...]:
         """Return probabilities (n, classes), embedding (n, features) and strangeness (n,).
+
+        Where the network localises, boxes (n, 5) follow.
 
         Args:
             slices: grey levels in [0, 255], float32, shape (n, height, width).
         """
         pixels = self.preprocess(slices)
-        chances, embedding = self.network(pixels)
-        return chances, embedding, self.gate(pixels, embedding)
+        chances, embedding, *boxes = self.network(pixels)
+        return chances, embedding, self.gate(pixels, embedding), *boxes

@@ -1,13 +1,11 @@
 """A trunk in two: the frozen front, whose outputs never change, and what learns from them."""
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor, nn
 
+from tumorscope.model.box_head import Seen
 from tumorscope.model.classifier import Classifier
-
-TOLERANCE = 1e-4  # between the trunk and its modules one after the other
+from tumorscope.model.sequence import TOLERANCE, in_order
 
 
 class Halves:
@@ -17,15 +15,14 @@ class Halves:
         front: grey levels, as the classifier takes them, to what the rest learns from.
     """
 
-    def __init__(self, model: Classifier, front: list[nn.Module], rest: list[nn.Module]) -> None:
+    def __init__(self, model: Classifier, depth: int) -> None:
         self._model = model
-        self.front = _behind_normalization(model, front)
-        self._rest = nn.Sequential(*rest)
+        self._depth = depth
+        self.front = front_of(model, depth)
 
-    def back(self, outputs: Tensor) -> Tensor:
+    def back(self, outputs: Tensor) -> Seen:
         """Return what the whole trunk gives, from the outputs of the front."""
-        logits: Tensor = self._rest(outputs)
-        return logits
+        return self._model.see_further(outputs, self._depth)
 
     def logits(self, outputs: Tensor) -> Tensor:
         """Return logits, float, shape (n, classes), from the outputs of the front."""
@@ -45,9 +42,14 @@ class _Normalization(nn.Module):
 
 
 def frozen_depth(model: Classifier) -> int:
-    """Return how many modules of the trunk run before the first that learns."""
-    learns = [any(p.requires_grad for p in part.parameters()) for part in _in_order(model.trunk)]
-    return learns.index(True) if True in learns else len(learns)
+    """Return how many modules of the trunk run before the first that learns.
+
+    Where the network localises, no more than give the finer maps that it looks at.
+    """
+    learns = [any(p.requires_grad for p in part.parameters()) for part in in_order(model.trunk)]
+    depth = learns.index(True) if True in learns else len(learns)
+    finer = model.box_head.depth if model.box_head else None
+    return depth if finer is None else min(depth, finer)
 
 
 def split_trunk(model: Classifier, side: int) -> Halves | None:
@@ -61,34 +63,21 @@ def split_trunk(model: Classifier, side: int) -> Halves | None:
         Its halves; None where nothing in front is frozen, or where the network is more than its
         modules one after the other, so that it cannot be cut.
     """
-    parts, depth = list(_in_order(model.trunk)), frozen_depth(model)
+    parts, depth = list(in_order(model.trunk)), frozen_depth(model)
     if not any(True for part in parts[:depth] for _ in part.parameters()):
         return None
-    halves = Halves(model, parts[:depth], parts[depth:])
+    halves = Halves(model, depth)
     return halves if _same(model, halves, side) else None
 
 
 def front_of(model: Classifier, depth: int) -> nn.Module:
     """Return what takes grey levels through so many modules of the trunk."""
-    return _behind_normalization(model, list(_in_order(model.trunk))[:depth])
+    return nn.Sequential(_Normalization(model), *list(in_order(model.trunk))[:depth])
 
 
 def between(model: Classifier, first: int, last: int) -> nn.Module:
     """Return the modules of the trunk from one depth to another, one after the other."""
-    return nn.Sequential(*list(_in_order(model.trunk))[first:last])
-
-
-def _behind_normalization(model: Classifier, parts: list[nn.Module]) -> nn.Module:
-    return nn.Sequential(_Normalization(model), *parts)
-
-
-def _in_order(module: nn.Module) -> Iterator[nn.Module]:
-    """Yield a module's children in the order they were made, those of sequences one by one."""
-    for child in module.children():
-        if type(child) is nn.Sequential:
-            yield from _in_order(child)
-        else:
-            yield child
+    return nn.Sequential(*list(in_order(model.trunk))[first:last])
 
 
 def _same(model: Classifier, halves: Halves, side: int) -> bool:

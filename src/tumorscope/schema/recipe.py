@@ -127,6 +127,8 @@ class Recipe(Strict):
             `attention`, which weighs the places of the feature maps before it.
         attention_weight: how much the loss counts that draws the attention into the boxes of the
             training images, where they have some; 0 leaves the attention to itself.
+        localise: whether a small head learns to tell the box around the lesion, beside the class;
+            images without a box teach the class alone.
         dropout: before the last layer, while training.
         image_size: the side of the square images, in pixels.
         batch_size: images in a training step.
@@ -168,6 +170,7 @@ class Recipe(Strict):
     check_normalization: bool = True
     head: Literal["linear", "batch_norm", "attention"] = "linear"
     attention_weight: Annotated[float, Field(ge=0)] = 0
+    localise: bool = False
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0
     image_size: Annotated[int, Field(ge=16, le=2048)] = 224
     batch_size: Annotated[int, Field(ge=2, le=4096)] = 32

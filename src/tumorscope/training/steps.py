@@ -18,6 +18,7 @@ from torchmetrics.classification import MulticlassAccuracy
 from tumorscope.errors import Diverged
 from tumorscope.model import Classifier, Halves, split_trunk
 from tumorscope.model.augmentation import augment, augment_boxes, draw_uniforms
+from tumorscope.model.box_head import Seen, box_losses
 from tumorscope.model.heads import AttentionPool, attention_losses, box_coverage
 from tumorscope.records import Box
 from tumorscope.schema.recipe import Recipe
@@ -29,6 +30,7 @@ from tumorscope.training.schedule import has_stalled, plateau_factor, rate_facto
 
 DROPOUT = 2  # keeps the draws inside the network apart from others of the same seed and epoch
 TINY = 1e-12  # keeps the loss of a probability that rounds to zero finite
+BOX_WEIGHT = 0.5  # of the loss of boxes, beside that of classes
 HISTORY = "history"  # of the epochs, in a checkpoint
 
 
@@ -181,8 +183,14 @@ class Classification(lightning.LightningModule):
         images = processes.summed(torch.full((), float(len(batch.labels)), device=self.device))
         self.training_loss.update(loss.detach(), weight=images / processes.count())
         self.training_accuracy.update(logits.detach(), batch.labels)
-        if self.recipe.attention_weight:
-            loss = loss + self.recipe.attention_weight * self._attention_loss(seen, batch)
+        if self.recipe.attention_weight or self.recipe.localise:
+            boxes = self._boxes(batch)
+            if self.recipe.attention_weight:
+                loss = loss + self.recipe.attention_weight * self._attention_loss(seen, boxes)
+            if self.model.box_head is not None:
+                losses = box_losses(self.model.box_head(seen), boxes)
+                marked = torch.tensor(sum(map(bool, boxes)), device=losses.device)
+                loss = loss + BOX_WEIGHT * _mean(losses.sum(), marked)
         return loss
 
     def _weights(self, labels: Tensor) -> Tensor:
@@ -191,7 +199,7 @@ class Classification(lightning.LightningModule):
             return torch.ones(len(labels), device=labels.device)
         return self.class_weights[labels]
 
-    def _see(self, batch: Batch) -> Tensor:
+    def _see(self, batch: Batch) -> Seen:
         """Return what the trunk makes of one batch, augmented as this epoch does."""
         if self._outputs is not None:
             return self._halves(self.model).back(self._read(batch, self.view))
@@ -202,12 +210,10 @@ class Classification(lightning.LightningModule):
         if side != self.recipe.image_size:
             pixels = functional.interpolate(pixels, (side, side), mode="bilinear", antialias=True)
         pixels = pixels.contiguous(memory_format=torch.channels_last)
-        features: Tensor = self.model.trunk(self.model.normalized(pixels))
-        return features
+        return self.model.see(pixels)
 
-    def _attention_loss(self, maps: Tensor, batch: Batch) -> Tensor:
-        """Return how far the attention is from the boxes, changed as the pixels were."""
-        assert isinstance(self.model.pool, AttentionPool)
+    def _boxes(self, batch: Batch) -> list[Sequence[Box]]:
+        """Return the boxes of each image of a batch, changed as its pixels were."""
         boxes = [self._plan.boxes[row] for row in batch.rows.tolist()]
         if self._uniforms is not None:
             drawn, side = self._uniforms[batch.rows].cpu(), self.recipe.image_size
@@ -215,6 +221,12 @@ class Classification(lightning.LightningModule):
                 augment_boxes(marked, own, self.recipe.augment, side) if marked else marked
                 for marked, own in zip(boxes, drawn, strict=True)
             ]
+        return boxes
+
+    def _attention_loss(self, seen: Seen, boxes: Sequence[Sequence[Box]]) -> Tensor:
+        """Return how far the attention is from the boxes."""
+        assert isinstance(self.model.pool, AttentionPool)
+        maps = seen.maps
         covered = box_coverage(boxes, *maps.shape[2:]).to(maps.device)
         losses = attention_losses(self.model.pool.log_attention(maps), covered)
         return _mean(losses.sum(), (covered.sum(dim=1) > 0).sum())

@@ -19,7 +19,7 @@ CHOICES = {
 }
 
 
-def refuse_without_boxes(manifest: Manifest, why: str) -> None:
+def refuse_without_boxes(manifest: Manifest, why: str, otherwise: str) -> None:
     """Refuse a data set in which nothing is marked.
 
     Raises:
@@ -28,7 +28,7 @@ def refuse_without_boxes(manifest: Manifest, why: str) -> None:
     if not any(row.boxes for row in manifest.rows):
         raise DataError(
             f"{manifest.root} has no boxes, and {why}: give YOLO label files in labels/ beside "
-            "images/, or a manifest with a box; or set label_from=folder needs_boxes=false."
+            f"images/, or a manifest with a box; or {otherwise}."
         )
 
 
@@ -48,7 +48,9 @@ def label_by_boxes(manifest: Manifest, classes: Sequence[str], choice: str) -> M
     Raises:
         DataError: no box has a class number, or a number has no name.
     """
-    refuse_without_boxes(manifest, "label_from=boxes takes the class from them")
+    refuse_without_boxes(
+        manifest, "label_from=boxes takes the class from them", "set label_from=folder"
+    )
     names, origin = _names(manifest, classes)
     rows: list[Row] = []
     left_out, several = list(manifest.left_out), 0

@@ -1,6 +1,6 @@
 """What runs a bundle's graph: ONNX Runtime, which every installation has, OpenVINO or PyTorch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import NamedTuple
 
@@ -14,6 +14,9 @@ from tumorscope.support.extras import require_extra
 NEEDED: dict[Runtime, str | None] = {"onnx": None, "openvino": "openvino", "pytorch": "train"}
 
 
+BOX = 5  # numbers of a box: centre, sides and score
+
+
 class Answers(NamedTuple):
     """What a model says of some slices.
 
@@ -22,11 +25,21 @@ class Answers(NamedTuple):
         embedding: features, float32, shape (n, features).
         strangeness: how far each lies from the training images, float32, shape (n,); refused
             above 1.
+        boxes: around the lesion: centre and sides in fractions of the image, x before y, and how
+            well it should overlap the true one, each in [0, 1], float32, shape (n, 5); shape
+            (n, 0) where the model does not localise.
     """
 
     probabilities: NDArray[np.float32]
     embedding: NDArray[np.float32]
     strangeness: NDArray[np.float32]
+    boxes: NDArray[np.float32]
+
+
+def answers_from(outputs: Mapping[str, NDArray[np.float32]]) -> Answers:
+    """Return the outputs of a graph, by name, as answers."""
+    nowhere = np.empty((len(outputs["probabilities"]), 0), np.float32)
+    return Answers(*(outputs.get(name, nowhere) for name in Answers._fields))
 
 
 Engine = Callable[[NDArray[np.float32]], Answers]
@@ -66,7 +79,9 @@ def _check(bundle: Bundle, engine: Engine) -> None:
             f"The graph of {bundle.place} fails on a slice: take a fresh copy."
         ) from error
     shapes = [part.shape for part in answers]
-    if shapes != [(1, len(bundle.card.classes)), (1, bundle.card.embedding), (1,)]:
+    card = bundle.card
+    boxes = (1, BOX if card.recipe.localise else 0)
+    if shapes != [(1, len(card.classes)), (1, card.embedding), (1,), boxes]:
         raise BundleError(
             f"The graph of {bundle.place} gives answers of other shapes than its card says: take a "
             "fresh copy."

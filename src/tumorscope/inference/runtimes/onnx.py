@@ -6,9 +6,7 @@ from numpy.typing import NDArray
 
 from tumorscope.errors import BundleError
 from tumorscope.inference.bundle import GRAPH, Bundle
-from tumorscope.inference.runtimes import Answers, Engine
-
-OUTPUTS = list(Answers._fields)
+from tumorscope.inference.runtimes import Answers, Engine, answers_from
 
 
 def open_engine(bundle: Bundle, threads: int) -> Engine:
@@ -31,8 +29,10 @@ def open_engine(bundle: Bundle, threads: int) -> Engine:
             f"{bundle.place / GRAPH} cannot be loaded by ONNX Runtime: take a fresh copy."
         ) from error
 
+    names = [output.name for output in session.get_outputs()]
+
     def answer(slices: NDArray[np.float32]) -> Answers:
         """Run the graph."""
-        return Answers(*session.run(OUTPUTS, {"slices": slices}))
+        return answers_from(dict(zip(names, session.run(names, {"slices": slices}), strict=True)))
 
     return answer

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from tumorscope.errors import BundleError
 from tumorscope.inference.bundle import GRAPH, NETWORK, NETWORK_WEIGHTS, Bundle
-from tumorscope.inference.runtimes import Answers, Engine
+from tumorscope.inference.runtimes import Answers, Engine, answers_from
 from tumorscope.support.extras import import_openvino
 
 
@@ -36,6 +36,7 @@ def open_engine(bundle: Bundle, threads: int) -> Engine:
         raise BundleError(
             f"The graph of {bundle.place} cannot be loaded by OpenVINO: take a fresh copy."
         ) from error
+    names = [output.any_name for output in compiled.outputs]
     own = threading.local()
 
     def answer(slices: NDArray[np.float32]) -> Answers:
@@ -43,6 +44,6 @@ def open_engine(bundle: Bundle, threads: int) -> Engine:
         if not hasattr(own, "request"):
             own.request = compiled.create_infer_request()
         outputs = own.request.infer({0: slices}, share_inputs=True)
-        return Answers(*(np.array(outputs[name]) for name in Answers._fields))
+        return answers_from({name: np.array(outputs[name]) for name in names})
 
     return answer

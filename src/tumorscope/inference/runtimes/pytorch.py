@@ -8,7 +8,7 @@ from safetensors.torch import load
 
 from tumorscope.errors import BundleError, TumorscopeError
 from tumorscope.inference.bundle import GATE, WEIGHTS, Bundle
-from tumorscope.inference.runtimes import Answers, Engine
+from tumorscope.inference.runtimes import Answers, Engine, answers_from
 from tumorscope.model import build_classifier
 from tumorscope.model.deployed import DeployedModel, GateLayer, Network, Preprocess
 from tumorscope.model.gate import Gate, Subspace
@@ -23,7 +23,9 @@ def open_engine(bundle: Bundle, threads: int) -> Engine:
         """Run the model."""
         with torch.inference_mode():
             outputs = deployed(torch.from_numpy(slices))
-        return Answers(*(part.numpy() for part in outputs))
+        return answers_from(
+            {name: part.numpy() for name, part in zip(Answers._fields, outputs, strict=False)}
+        )
 
     return answer
 
