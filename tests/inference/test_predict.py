@@ -219,7 +219,7 @@ def test_formats_say_the_same(command: Command, tiny_run: tumorscope.Run, mixed:
     assert not answers["blank.png"]["accepted"]
     assert answers["good.png"]["error"] is None
     assert set(answers["good.png"]) == {
-        *("input", "label", "probabilities", "set", "accepted", "reason", "error", "seconds")
+        *("input", "label", "probabilities", "set", "accepted", "reason", "error", "seconds", "box")
     }
     as_json = command("predict", tiny_run.folder, mixed, "nothing.png", "--json")
     assert len(as_json.stdout.splitlines()) == 5

@@ -160,8 +160,16 @@ def background(store: Store, rows: Numbers) -> NDArray[np.float64]:
     return np.where(inside, 0, images).reshape(len(images), -1)
 
 
-def probe(features: NDArray[np.float64], labels: Numbers, groups: Numbers) -> Probe | None:
+def probe(
+    features: NDArray[np.floating], labels: Numbers, groups: Numbers, *, linear: bool = False
+) -> Probe | None:
     """Try to tell the class from features, cross-validated with groups kept whole.
+
+    Args:
+        features: of some images, shape (n, features).
+        labels: what is to be told of each, int, shape (n,).
+        groups: what belongs together, int, shape (n,).
+        linear: by logistic regression, instead of trees.
 
     Returns:
         None where a class has too few groups for three folds.
@@ -172,9 +180,18 @@ def probe(features: NDArray[np.float64], labels: Numbers, groups: Numbers) -> Pr
     if len(holders) < 2 or min(holders) < 3:
         return None
     folds = StratifiedGroupKFold(3, shuffle=True, random_state=0)
-    answers = cross_val_predict(_trees(), features, labels, groups=groups, cv=folds)
+    learner = _line() if linear else _trees()
+    answers = cross_val_predict(learner, features, labels, groups=groups, cv=folds)
     share = np.bincount(labels).max() / len(labels)
     return Probe(float((answers == labels).mean()), float(share), len(labels))
+
+
+def _line() -> Any:
+    from sklearn.linear_model import LogisticRegression  # noqa: PLC0415 (slow to import)
+    from sklearn.pipeline import make_pipeline  # noqa: PLC0415
+    from sklearn.preprocessing import StandardScaler  # noqa: PLC0415
+
+    return make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=200))
 
 
 def _trees() -> Any:

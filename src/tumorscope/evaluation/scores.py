@@ -84,29 +84,35 @@ def make_score(value: float, ends: Interval | None, n: int) -> Score:
 
 def share_score(values: NDArray[np.bool_], clusters: Clusters) -> Score:
     """Return the share of cases of which something is true, with its interval."""
+    return mean_score(values.astype(np.float64), clusters)
+
+
+def mean_score(values: Values, clusters: Clusters, within: Range = "share") -> Score:
+    """Return the mean of a value a case, with its interval.
+
+    Args:
+        values: of the cases, shape (n,).
+        clusters: what belongs together.
+        within: the range of the values; see `tumorscope.metrics.intervals.interval`.
+    """
     if not len(values):
         return Score(value=None, n=0)
-    whole, numbers = float(values.mean()), values.astype(np.float64)
-    ends = interval(whole, clusters.means(numbers), clusters, np.ones(len(values)))
-    return make_score(whole, ends, len(values))
+    whole, everyone = float(values.mean()), np.ones(len(values))
+    return make_score(
+        whole, interval(whole, clusters.means(values), clusters, everyone, within), len(values)
+    )
 
 
 def brier_score(cases: Cases) -> Score:
     """Return the mean squared distance of probabilities from the truth."""
-    return _cost_score(metrics.brier_scores(cases.truth, cases.probabilities), cases.clusters)
+    scores = metrics.brier_scores(cases.truth, cases.probabilities)
+    return mean_score(scores, cases.clusters, "positive")
 
 
 def log_loss(cases: Cases) -> Score:
     """Return the mean negative log-likelihood."""
-    return _cost_score(metrics.log_losses(cases.truth, cases.probabilities), cases.clusters)
-
-
-def _cost_score(values: Values, clusters: Clusters) -> Score:
-    if not len(values):
-        return Score(value=None, n=0)
-    whole, everyone = float(values.mean()), np.ones(len(values))
-    ends = interval(whole, clusters.means(values), clusters, everyone, "positive")
-    return make_score(whole, ends, len(values))
+    losses = metrics.log_losses(cases.truth, cases.probabilities)
+    return mean_score(losses, cases.clusters, "positive")
 
 
 def score_cases(

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,9 @@ from tumorscope.inference.bundle import WEIGHTS, Bundle
 from tumorscope.inference.predict import Picture, Predictor, picture_pixels
 from tumorscope.records import Prediction
 from tumorscope.support.extras import has_extra, require_extra
+
+if TYPE_CHECKING:
+    from tumorscope.model import Classifier
 
 BY_ANSWERS = {"occlusion": occlusion, "rise": rise}
 BY_NETWORK = ("layercam", "hirescam", "gradcam", "gradcam++", "eigencam", "attention")
@@ -44,13 +49,26 @@ class Explainer:
         predictor: the model.
         methods: those that can be had: all where PyTorch is installed and the bundle has weights
             for it; else those that need answers alone.
+        mapped: those of them that look into the network.
     """
 
     def __init__(self, bundle: Bundle) -> None:
         self.predictor = Predictor(bundle)
         self._bundle = bundle
-        networked = has_extra("train") and WEIGHTS in bundle
-        self.methods = METHODS if networked else tuple(BY_ANSWERS)
+        self._networked = has_extra("train") and WEIGHTS in bundle
+        attentive = self.predictor.card.recipe.head == "attention"
+        own = tuple(name for name in BY_NETWORK if attentive or name != "attention")
+        self.mapped = own if self._networked else ()
+        self.methods = (*self.mapped, *BY_ANSWERS)
+
+    @cached_property
+    def network(self) -> "Classifier | None":
+        """The network itself, in evaluation mode; None where it cannot be had."""
+        if not self._networked:
+            return None
+        from tumorscope.inference.runtimes.pytorch import load_deployed  # noqa: PLC0415 (an extra)
+
+        return load_deployed(self._bundle).network.classifier
 
     def __call__(
         self, picture: Picture, methods: Sequence[str] = (), label: str | None = None
@@ -90,7 +108,7 @@ class Explainer:
         for name in methods:
             if name not in METHODS:
                 raise UsageError(f"There is no method '{name}': choose from {', '.join(METHODS)}.")
-            if name not in self.methods:
+            if name not in self.methods and not self._networked:
                 require_extra("train", f"--method {name}")
                 raise UsageError(
                     f"{name} looks into the network, and {self._bundle.place} holds no weights for "
@@ -106,12 +124,10 @@ class Explainer:
         import torch  # noqa: PLC0415 (an extra)
 
         from tumorscope.explanation.class_maps import class_maps  # noqa: PLC0415
-        from tumorscope.inference.runtimes.pytorch import load_deployed  # noqa: PLC0415
 
-        if not hasattr(self, "_network"):
-            self._network = load_deployed(self._bundle).network.classifier
+        assert self.network is not None
         images = torch.from_numpy(pixels).float()[None, None]
-        maps = class_maps(self._network, images, torch.tensor([number]), methods)
+        maps = class_maps(self.network, images, torch.tensor([number]), methods)
         return {name: own[0] for name, own in maps.items()}
 
 

@@ -55,6 +55,15 @@ def overlap(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
     return int((first & second).sum()) / union if union else 0.0
 
 
+def recall(found: NDArray[np.bool_], mask: NDArray[np.bool_]) -> float:
+    """Return the share of a mask that another covers, in [0, 1].
+
+    >>> recall(np.array([True, True, False]), np.array([False, True, True]))
+    0.5
+    """
+    return float(found[mask].mean()) if mask.any() else 0.0
+
+
 def centred_gaussian(side: int, spread: float = 0.25) -> NDArray[np.float32]:
     """Return a map that knows nothing but that lesions are rarely at the edge."""
     axis = (np.arange(side) + 0.5) / side - 0.5

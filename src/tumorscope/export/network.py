@@ -89,7 +89,7 @@ def _outline(network: Network, size: int) -> ModelProto:
             (pixels,),
             dynamo=True,
             input_names=[INPUT],
-            output_names=OUTPUTS if network.classifier.box_head else OUTPUTS[:2],
+            output_names=OUTPUTS[: len(network(pixels))],
             dynamic_shapes=({0: images},),
             optimize=False,  # which would mix weights into other names
             verbose=False,

@@ -10,12 +10,14 @@ from matplotlib.figure import Figure
 
 from tumorscope.data.store import Store
 from tumorscope.evaluation import Evaluation
+from tumorscope.explanation.examine import Examination
 from tumorscope.records import Partition
 from tumorscope.report import figures
 from tumorscope.report.evidence import evidence_rows, write_documents
 from tumorscope.report.exploration import write_exploration
 from tumorscope.report.files import common_facts
 from tumorscope.report.html import data_uri, render_page
+from tumorscope.report.looking import example_sheet, likeness
 from tumorscope.report.outcome import outcome_figures
 from tumorscope.report.style import write_figures
 from tumorscope.report.tiles import (
@@ -30,7 +32,7 @@ from tumorscope.schema.card import Card
 from tumorscope.schema.recipe import Recipe, dump_recipe
 from tumorscope.schema.results import Results
 from tumorscope.schema.scores import Score
-from tumorscope.support.files import write_text
+from tumorscope.support.files import write_bytes, write_text
 
 SUMMED_UP = (
     ("accuracy", "share", "accuracy"),
@@ -76,6 +78,7 @@ def write_report(
     evaluation: Evaluation,
     made: RunRecord,
     formats: Sequence[str] = (),
+    looked: Examination | None = None,
 ) -> None:
     """Write `report.html`, `figures/`, `model-card.md` and `evidence.md` into a folder.
 
@@ -86,6 +89,7 @@ def write_report(
         evaluation: what the model says of them, and what that is worth.
         made: how the run was made.
         formats: of the figures besides PNG: `svg`, `pdf`.
+        looked: where the model looks, with examples; None where that was not asked.
     """
     results = evaluation.results
     tiles = _tiles(store, partition, evaluation)
@@ -93,10 +97,13 @@ def write_report(
         "curves": figures.curves(made.history, made.kept_epoch),
         **_result_figures(results, tiles),
     }
-    pictures = {
-        **write_exploration(folder, store, partition, made.recipe, formats),
-        **write_figures(folder / "figures", drawn, formats),
-    }
+    pictures = write_exploration(folder, store, partition, made.recipe, formats)
+    if looked is not None:
+        pictures["examples"] = example_sheet(looked)
+        write_bytes(folder / "figures" / "examples.png", pictures["examples"])
+        if looked.explained.sanity is not None:
+            drawn["likeness"] = likeness(looked.explained.sanity)
+    pictures |= write_figures(folder / "figures", drawn, formats)
     values = {
         **_result_values(store, results, pictures, tiles),
         "title": made.title,

@@ -10,9 +10,11 @@ from tumorscope.data.store import Store
 from tumorscope.errors import DataError
 from tumorscope.evaluation import Evaluation, EvaluationOptions, evaluate_store
 from tumorscope.evaluation.model import ScoredModel
+from tumorscope.explanation.examine import Examination, examine
+from tumorscope.explanation.explain import Explainer
 from tumorscope.grouping.origins import image_origins
 from tumorscope.grouping.survey import Survey
-from tumorscope.inference.bundle import README, write_bundle
+from tumorscope.inference.bundle import README, open_bundle, write_bundle
 from tumorscope.inference.predict import Predictor
 from tumorscope.records import Part, Partition
 from tumorscope.report.model_card import bundle_readme
@@ -101,7 +103,8 @@ def evaluate_run(
     stages = read_stage_scores(folder, partition, evaluation, record.history, record.kept_epoch)
     results = evaluation.results.model_copy(update={"stages": stages})
     evaluation = replace(evaluation, results=results)
-    write_evaluation(folder, survey.store, partition, evaluation, record, formats)
+    looked = examine(Explainer(open_bundle(folder)), survey.store, partition, progress)
+    write_evaluation(folder, survey.store, partition, evaluation, record, formats, looked)
     _add_scores(folder / "bundle", predictor.card, evaluation.results)
     return evaluation.results
 
@@ -131,8 +134,11 @@ def write_evaluation(
     evaluation: Evaluation,
     record: RunRecord,
     formats: Sequence[str] = (),
+    looked: Examination | None = None,
 ) -> None:
     """Write predictions, report and results into a folder; the results come last."""
+    if looked is not None:
+        evaluation = replace(evaluation, results=_with_looks(evaluation.results, looked))
     for part in evaluation.results.parts:
         if part in WRITTEN:
             rows = partition.where(part)
@@ -143,8 +149,15 @@ def write_evaluation(
                 evaluation.probabilities[rows],
                 evaluation.results.classes,
             )
-    write_report(folder, store, partition, evaluation, record, formats)
+    write_report(folder, store, partition, evaluation, record, formats, looked)
     write_text(folder / RESULTS, evaluation.results.model_dump_json(indent=2) + "\n")
+
+
+def _with_looks(results: Results, looked: Examination) -> Results:
+    """Return results with where the model looks; what weakens its answers is said first."""
+    explained = looked.explained
+    warnings = (*explained.warnings, *results.warnings)
+    return results.model_copy(update={"explained": explained, "warnings": warnings})
 
 
 def _add_scores(bundle: Path, card: Card, results: Results) -> None:

@@ -6,6 +6,7 @@ from pydantic import Field, FiniteFloat
 
 from tumorscope.records import Part
 from tumorscope.schema.base import Strict
+from tumorscope.schema.explained import Explained
 from tumorscope.schema.scores import ImageScores, PatientScores, Score, SeriesScores
 from tumorscope.schema.wording import CONTROL_LABELS, points, with_interval
 from tumorscope.support.notebook import html_table
@@ -269,6 +270,7 @@ class Results(Strict):
         subgroups: where it fails, by what images share.
         confused: where it fails, by pairs of classes among the images that count, worst first.
         robustness: accuracy under changes of the images; None unless asked for.
+        explained: where the model looks; None where that was not looked at.
     """
 
     format: Literal[4] = FORMAT
@@ -293,6 +295,7 @@ class Results(Strict):
     subgroups: tuple[Subgroup, ...]
     confused: tuple[ConfusedPair, ...]
     robustness: tuple[RobustnessCurve, ...] | None = None
+    explained: Explained | None = None
 
     @property
     def judged(self) -> ImageScores:
