@@ -97,8 +97,8 @@ def draw_sheet(examples: Sequence[tuple[Explanation, Sequence[Box], str]]) -> Im
             for box, colour in _frames(found, boxes):
                 _frame(marked, box, colour)
             whole.paste(marked, (left + place * SMALL, top + LINE + 6))
-        says = found.prediction.label or "refused"
-        words = label if says == label else f"{label}, answered {says}"
+        says = f"answered {found.prediction.label}" if found.prediction.label else "refused"
+        words = label if found.prediction.label == label else f"{label}, {says}"
         draw.text((left, top + 6), _clipped(words, font, 2 * SMALL), INK, font)
     _legend(whole, draw, font)
     return whole

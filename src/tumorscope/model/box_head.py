@@ -167,7 +167,7 @@ def mean_box(located: Located, views: int) -> Tensor:
     """
     told = torch.cat([located.boxes, located.score.sigmoid().unsqueeze(1)], dim=1)
     if views == 2:
-        plain, mirrored = told.chunk(2)
+        plain, mirrored = told.reshape(2, -1, told.shape[1])  # not in chunks: a trace fixes these
         told = (plain + torch.cat([1 - mirrored[:, :1], mirrored[:, 1:]], dim=1)) / 2
     low = (told[:, :2] - told[:, 2:4] / 2).clamp(0, 1)
     high = (told[:, :2] + told[:, 2:4] / 2).clamp(0, 1)
