@@ -18,7 +18,6 @@ from tumorscope.errors import UsageError
 from tumorscope.explanation.black_box import occlusion, rise
 from tumorscope.explanation.class_maps import activations, class_maps
 from tumorscope.explanation.measures import (
-    box_mask,
     centred_gaussian,
     energy_inside,
     hot_box,
@@ -26,6 +25,7 @@ from tumorscope.explanation.measures import (
     points_inside,
 )
 from tumorscope.model import Classifier, build_classifier
+from tumorscope.model.changes import box_mask
 from tumorscope.records import Box
 from tumorscope.schema.recipe import load_recipe
 

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from tumorscope.explanation.class_maps import ATTENTION, class_maps
 from tumorscope.explanation.explain import enlarged
 from tumorscope.explanation.measures import (
-    box_mask,
     centred_gaussian,
     energy_inside,
     hot_box,
@@ -19,6 +18,7 @@ from tumorscope.explanation.measures import (
 )
 from tumorscope.explanation.pictures import Pictures
 from tumorscope.model import Classifier, build_classifier
+from tumorscope.model.changes import box_mask
 from tumorscope.records import Box
 from tumorscope.schema.explained import MapScores
 from tumorscope.schema.recipe import Recipe
@@ -32,25 +32,23 @@ CHUNK = 16
 Measured = tuple[float, float, float, float]  # pointing, energy, overlap, recall
 
 
-def score_maps(
-    network: Classifier, recipe: Recipe, pictures: Pictures, methods: Sequence[str], task: Task
-) -> tuple[MapScores, ...]:
+def measure_maps(
+    network: Classifier, recipe: Recipe, marked: Pictures, methods: Sequence[str], task: Task
+) -> dict[str, list[Measured]]:
     """Hold maps of the class that is answered against the boxes, with two references.
 
     Args:
         network: in evaluation mode.
         recipe: of the network; the untrained reference is built from it.
-        pictures: test images; those without a box are passed over.
+        marked: test images, each with a box.
         methods: names in `CLASS_MAPS`, or `attention`.
         task: advanced by each image.
+
+    Returns:
+        The measures of each image, by method.
     """
-    marked = pictures.some(pictures.marked)
-    if not len(marked):
-        task.advance(len(pictures))
-        return ()
     untrained = untrained_network(network, recipe)
     found: dict[str, list[Measured]] = {}
-    task.advance(len(pictures) - len(marked))
     for start in range(0, len(marked), CHUNK):
         pixels = marked.pixels[start : start + CHUNK]
         for name, maps in _looked(network, untrained, pixels, methods).items():
@@ -62,7 +60,7 @@ def score_maps(
             ]
             found.setdefault(name, []).extend(own)
         task.advance(len(pixels))
-    return summed_up(found, marked)
+    return found
 
 
 def untrained_network(network: Classifier, recipe: Recipe) -> Classifier:
@@ -100,7 +98,9 @@ def _looked(
     return {**maps, UNTRAINED: blind, GAUSSIAN: np.stack([bell] * len(pixels))}
 
 
-def summed_up(found: Mapping[str, Sequence[Measured]], pictures: Pictures) -> tuple[MapScores, ...]:
+def score_maps(
+    found: Mapping[str, Sequence[Measured]], pictures: Pictures
+) -> tuple[MapScores, ...]:
     """Return the scores of each method from its measures on each image.
 
     Args:

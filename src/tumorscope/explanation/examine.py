@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from tumorscope.data.store import Store
 from tumorscope.evaluation.breakdown import image_columns
-from tumorscope.explanation.agreement import score_maps
+from tumorscope.explanation.agreement import measure_maps, score_maps
 from tumorscope.explanation.boxes import score_boxes
 from tumorscope.explanation.explain import Explainer, Explanation
 from tumorscope.explanation.pictures import Pictures
@@ -17,8 +17,10 @@ from tumorscope.explanation.reliance import (
     CHUNK,
     LESION_FILLED,
     measure_reliance,
+    score_reliance,
 )
 from tumorscope.explanation.sanity import check_maps
+from tumorscope.inference.predict import Predictor
 from tumorscope.records import Partition
 from tumorscope.schema.explained import (
     EmbeddingProbe,
@@ -68,21 +70,27 @@ def examine(
         most: how many images at most; all where None.
     """
     rows = _drawn(partition.where("test"), most)
-    pictures = _pictures(store, partition, rows)
+    pictures = pictures_of(store, partition, rows)
     predictor, classes = explainer.predictor, explainer.predictor.card.classes
-    steps = len(pictures) * (len(CHANGES) + bool(explainer.network))
+    steps = len(pictures) * len(CHANGES) + len(pictures.marked) * bool(explainer.network)
     with progress.task("looking where it looks", steps) as task:
-        reliance = measure_reliance(predictor, pictures, classes, task)
+        shifts = measure_reliance(predictor, pictures, task)
+        reliance = score_reliance(shifts, pictures, classes)
         maps: tuple[MapScores, ...] = ()
         sanity = None
         some = pictures.some(np.arange(min(EXAMPLES, len(pictures))))
+        marked = pictures.some(pictures.marked)
         if explainer.network is not None:
             recipe = predictor.card.recipe
-            maps = score_maps(explainer.network, recipe, pictures, explainer.mapped, task)
+            if len(marked):
+                found = measure_maps(explainer.network, recipe, marked, explainer.mapped, task)
+                maps = score_maps(found, marked)
             sanity = check_maps(explainer.network, predictor, some, explainer.methods[0])
     columns = image_columns(store, rows, ["" for _ in range(len(store))], ())
     probes = probe_embedding(lambda pixels: predictor.answers(pixels).embedding, pictures, columns)
-    localisation = _localisation(explainer, pictures)
+    localisation = None
+    if predictor.card.recipe.localise and len(marked):
+        localisation = score_boxes(told_boxes(predictor, marked), marked)
     explained = Explained(
         images=len(pictures),
         warnings=tuple(_warnings(reliance, sanity, probes, classes)),
@@ -105,7 +113,8 @@ def _drawn(rows: NDArray[np.intp], most: int | None) -> NDArray[np.intp]:
     return drawn if most is None else drawn[:most]
 
 
-def _pictures(store: Store, partition: Partition, rows: NDArray[np.intp]) -> Pictures:
+def pictures_of(store: Store, partition: Partition, rows: NDArray[np.intp]) -> Pictures:
+    """Return some rows of a store, with what the data say of them."""
     listed = [store.manifest.rows[row] for row in rows]
     return Pictures(
         store.pixels(rows),
@@ -115,15 +124,10 @@ def _pictures(store: Store, partition: Partition, rows: NDArray[np.intp]) -> Pic
     )
 
 
-def _localisation(explainer: Explainer, pictures: Pictures) -> Localisation | None:
-    marked = pictures.some(pictures.marked)
-    if not explainer.predictor.card.recipe.localise or not len(marked):
-        return None
-    told = [
-        explainer.predictor.answers(marked.pixels[n : n + CHUNK]).boxes
-        for n in range(0, len(marked), CHUNK)
-    ]
-    return score_boxes(np.concatenate(told), marked)
+def told_boxes(predictor: Predictor, pictures: Pictures) -> NDArray[np.float32]:
+    """Return the boxes that a model gives of some images, shape (n, 5)."""
+    starts = range(0, len(pictures), CHUNK)
+    return np.concatenate([predictor.answers(pictures.pixels[n : n + CHUNK]).boxes for n in starts])
 
 
 def _warnings(

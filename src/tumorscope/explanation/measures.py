@@ -1,24 +1,10 @@
 """How well a map agrees with the boxes around lesions: pure functions of arrays."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.records import Box
-
 Map = NDArray[np.floating]
 HOT = 0.5  # of a map's maximum, above which a place belongs to its own box
-
-
-def box_mask(boxes: Sequence[Box], side: int) -> NDArray[np.bool_]:
-    """Return the places that boxes cover, shape (side, side)."""
-    mask = np.zeros((side, side), bool)
-    for box in boxes:
-        top, bottom = (round((box.y_center + half * box.height) * side) for half in (-0.5, 0.5))
-        left, right = (round((box.x_center + half * box.width) * side) for half in (-0.5, 0.5))
-        mask[max(0, top) : max(bottom, top + 1), max(0, left) : max(right, left + 1)] = True
-    return mask
 
 
 def points_inside(found: Map, mask: NDArray[np.bool_]) -> bool:

@@ -38,6 +38,16 @@ class Pictures:
         boxes = [self.boxes[row] for row in rows.tolist()]
         return Pictures(self.pixels[rows], self.labels[rows], self.groups[rows], boxes)
 
+    @classmethod
+    def joined(cls, several: Sequence["Pictures"]) -> "Pictures":
+        """Return those of several models' test images, one after the other."""
+        return cls(
+            np.concatenate([own.pixels for own in several]),
+            np.concatenate([own.labels for own in several]),
+            np.concatenate([own.groups for own in several]),
+            [boxes for own in several for boxes in own.boxes],
+        )
+
     @property
     def marked(self) -> Rows:
         """The numbers of those on which a lesion is marked."""

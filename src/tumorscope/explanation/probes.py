@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from tumorscope.evaluation.controls import probe
 from tumorscope.explanation.pictures import Pictures
-from tumorscope.explanation.reliance import CHUNK, background_alone, mirrored
+from tumorscope.explanation.reliance import CHUNK
+from tumorscope.model.changes import background_alone, mirrored
 from tumorscope.schema.explained import EmbeddingProbe
 
 Embed = Callable[[NDArray[np.uint8]], NDArray[np.float32]]

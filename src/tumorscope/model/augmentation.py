@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from tumorscope.model.changes import without_background, without_lesion
 from tumorscope.records import Box
 from tumorscope.schema.recipe import Augment
 
@@ -20,6 +21,7 @@ from tumorscope.schema.recipe import Augment
 ROTATION, FLIP_X, FLIP_Y, SCALE, SHIFT_X, SHIFT_Y = range(6)
 CROP, CROP_X, CROP_Y, REFLECT_X, REFLECT_Y, GAMMA = range(6, 12)
 DRAWS = 12
+EDITS = 1 << 40  # keeps their draws apart from the others of the same seed
 WHITE = 255.0
 
 
@@ -31,6 +33,42 @@ def draw_uniforms(seed: int, epoch: int, rows: int) -> Tensor:
     """
     generator = np.random.Generator(np.random.Philox(key=[seed, epoch]))
     return torch.from_numpy(generator.random((rows, DRAWS), dtype=np.float32))
+
+
+def draw_edits(seed: int, epoch: int, rows: int) -> Tensor:
+    """Return what decides for all rows of one epoch whether something is taken out of them.
+
+    Returns:
+        float32 in [0, 1), shape (rows, 2): for the background, and for the lesion.
+    """
+    generator = np.random.Generator(np.random.Philox(key=[seed, EDITS + epoch]))
+    return torch.from_numpy(generator.random((rows, 2), dtype=np.float32))
+
+
+def edit(
+    pixels: Tensor, boxes: Sequence[Sequence[Box]], uniforms: Tensor, spec: Augment
+) -> tuple[Tensor, Tensor]:
+    """Take the background or the lesion out of the images that have drawn it.
+
+    Args:
+        pixels: uint8, shape (n, 1, side, side).
+        boxes: the lesions marked on each.
+        uniforms: as `draw_edits` gives them, shape (n, 2).
+        spec: how probable each is.
+
+    Returns:
+        The images, uint8, the same shape, and which have lost their lesion, bool, shape (n,).
+    """
+    hides = (uniforms[:, 0] < spec.hide_background).tolist()
+    fills = [bool(own) for own in (uniforms[:, 1] < spec.fill_lesion).tolist()]
+    fills = [fill and bool(own) for fill, own in zip(fills, boxes, strict=True)]
+    changed = pixels.cpu().numpy().copy()
+    for image, own, hide, fill in zip(changed[:, 0], boxes, hides, fills, strict=True):
+        if fill:
+            image[:] = without_lesion(image, own)
+        if hide:
+            image[:] = without_background(image, own)
+    return torch.from_numpy(changed).to(pixels.device), torch.tensor(fills, device=pixels.device)
 
 
 def augment(pixels: Tensor, uniforms: Tensor, spec: Augment) -> Tensor:

@@ -47,6 +47,9 @@ class Augment(Strict):
         fill: what comes from outside the image: `black`, or the `nearest` pixel of its edge.
         gamma: the largest change of the grey curve: 0.2 draws exponents from 1 / 1.2 to 1.2.
         horizontal_flip, vertical_flip: probabilities.
+        hide_background: probability that all outside of the head is black.
+        fill_lesion: probability that a marked lesion is filled from its surround; such an image
+            teaches that each class is as likely as any other.
     """
 
     rotation: Annotated[float, Field(ge=0, le=180)] = 0
@@ -58,6 +61,13 @@ class Augment(Strict):
     gamma: Annotated[float, Field(ge=0, le=2)] = 0
     horizontal_flip: Probability = 0
     vertical_flip: Probability = 0
+    hide_background: Probability = 0
+    fill_lesion: Probability = 0
+
+    @property
+    def edits(self) -> bool:
+        """Whether it takes something out of images, which is done to each of them anew."""
+        return bool(self.hide_background or self.fill_lesion)
 
 
 class Stage(Strict):
@@ -200,6 +210,11 @@ class Recipe(Strict):
         if self.attention_weight and self.head != "attention":
             raise ValueError("attention_weight needs head=attention")
         for stage in self.stages:
+            if stage.views and self.augment.edits:
+                raise ValueError(
+                    "augment.hide_background and augment.fill_lesion change images anew in each "
+                    "epoch, and a stage with views does not: set views=null"
+                )
             if stage.sizes and stage.views:
                 raise ValueError("a stage has sizes or views, not both: leave out one")
         if self.augment.reflect >= self.image_size:

@@ -17,7 +17,7 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from tumorscope.errors import Diverged
 from tumorscope.model import Classifier, Halves, split_trunk
-from tumorscope.model.augmentation import augment, augment_boxes, draw_uniforms
+from tumorscope.model.augmentation import augment, augment_boxes, draw_edits, draw_uniforms, edit
 from tumorscope.model.box_head import Seen, box_losses
 from tumorscope.model.heads import AttentionPool, attention_losses, box_coverage
 from tumorscope.records import Box
@@ -170,21 +170,25 @@ class Classification(lightning.LightningModule):
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """Return the loss of one augmented batch."""
+        batch, filled = self._edited(batch)
         seen = self._see(batch)
         logits = self.model.decide(seen).float()
-        total = functional.cross_entropy(
+        losses = functional.cross_entropy(
             logits,
             batch.labels,
             weight=self.class_weights,
             label_smoothing=self.recipe.label_smoothing,
-            reduction="sum",
+            reduction="none",
         )
-        loss = _mean(total, self._weights(batch.labels).sum())
+        weights = self._weights(batch.labels)
+        if filled is not None:
+            losses = torch.where(filled, -weights * logits.log_softmax(dim=1).mean(dim=1), losses)
+        loss = _mean(losses.sum(), weights.sum())
         images = processes.summed(torch.full((), float(len(batch.labels)), device=self.device))
         self.training_loss.update(loss.detach(), weight=images / processes.count())
         self.training_accuracy.update(logits.detach(), batch.labels)
         if self.recipe.attention_weight or self.recipe.localise:
-            boxes = self._boxes(batch)
+            boxes = self._boxes(batch, filled)
             if self.recipe.attention_weight:
                 loss = loss + self.recipe.attention_weight * self._attention_loss(seen, boxes)
             if self.model.box_head is not None:
@@ -212,9 +216,20 @@ class Classification(lightning.LightningModule):
         pixels = pixels.contiguous(memory_format=torch.channels_last)
         return self.model.see(pixels)
 
-    def _boxes(self, batch: Batch) -> list[Sequence[Box]]:
+    def _edited(self, batch: Batch) -> tuple[Batch, Tensor | None]:
+        """Return a batch with what its images lose, and which have lost their lesion."""
+        if not self.recipe.augment.edits:
+            return batch, None
+        boxes = [self._plan.boxes[row] for row in batch.rows.tolist()]
+        drawn = draw_edits(self.recipe.seed, self.epoch, self._plan.rows)[batch.rows.cpu()]
+        pixels, filled = edit(batch.pixels, boxes, drawn, self.recipe.augment)
+        return batch._replace(pixels=pixels), filled
+
+    def _boxes(self, batch: Batch, filled: Tensor | None) -> list[Sequence[Box]]:
         """Return the boxes of each image of a batch, changed as its pixels were."""
         boxes = [self._plan.boxes[row] for row in batch.rows.tolist()]
+        if filled is not None:
+            boxes = [() if gone else own for own, gone in zip(boxes, filled.tolist(), strict=True)]
         if self._uniforms is not None:
             drawn, side = self._uniforms[batch.rows].cpu(), self.recipe.image_size
             boxes = [
