@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from captum.attr import LayerGradCam
+from captum.attr import LayerGradCam, LayerGradientXActivation
 from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
@@ -17,6 +17,7 @@ from tests.conftest import Command
 from tumorscope.errors import UsageError
 from tumorscope.explanation.black_box import occlusion, rise
 from tumorscope.explanation.class_maps import activations, class_maps
+from tumorscope.explanation.gradients import integrated_gradients
 from tumorscope.explanation.measures import (
     centred_gaussian,
     energy_inside,
@@ -82,6 +83,43 @@ def test_a_network_without_maps_is_named(pixels: torch.Tensor) -> None:
     flat = Classifier(nn.Sequential(nn.Flatten(), nn.Linear(3 * 64 * 64, 8)), 8, 3, recipe).eval()
     with pytest.raises(UsageError, match="no maps of features"):
         class_maps(flat, pixels, torch.tensor([0, 1, 2]), ("gradcam",))
+
+
+def test_tokens_of_a_transformer_are_captums() -> None:
+    """What each token of the last block adds to the logit, as captum computes it there."""
+    model = network("vit_tiny_patch16_224", "image_size=224")
+    pixels = torch.from_numpy(np.random.default_rng(0).uniform(0, 255, (2, 1, 224, 224))).float()
+    labels = torch.tensor([0, 2])
+    ours = class_maps(model, pixels, labels, ("hirescam",))["hirescam"]
+    layer = model.trunk.get_submodule("blocks.11.norm1")
+    theirs = LayerGradientXActivation(model, layer).attribute(model.prepared(pixels), target=labels)
+    expected = theirs[:, 1:].sum(dim=2).relu().reshape(2, 14, 14).detach().numpy()
+    assert ours.max() > 0
+    np.testing.assert_allclose(ours, expected, atol=1e-4 * expected.max())
+
+
+def test_channels_last_are_put_first() -> None:
+    """A network of shifted windows gives its channels last."""
+    model = network("swin_tiny_patch4_window7_224", "image_size=224")
+    pixels = torch.zeros(1, 1, 224, 224)
+    assert activations(model, pixels, torch.tensor([0])).maps.shape == (1, 768, 7, 7)
+
+
+def test_integrated_gradients_see_what_is_read() -> None:
+    """A network that reads the left half alone is explained by the left half."""
+
+    class LeftHalf(nn.Module):
+        """Three sums of the left half."""
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            """Return them, shape (n, 3)."""
+            return images[:, :, :, :16].mean(dim=(2, 3))
+
+    model = Classifier(LeftHalf(), 3, 3, load_recipe("resnet18")).eval()
+    pixels = torch.full((1, 1, 32, 32), 200.0)
+    found = integrated_gradients(model, pixels, torch.tensor([1]))[0]
+    assert found[:, :16].min() > 0
+    assert found[:, 17:].max() == 0
 
 
 def in_a_corner(images: NDArray[np.uint8]) -> NDArray[np.float32]:

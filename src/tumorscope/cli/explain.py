@@ -20,8 +20,8 @@ def explain(
     method: Annotated[
         list[str] | None,
         typer.Option(
-            help="gradcam, gradcam++, layercam, hirescam, eigencam, attention, occlusion or rise; "
-            "repeatable.",
+            help="gradcam, gradcam++, layercam, hirescam, eigencam, attention, "
+            "integrated-gradients, occlusion or rise; repeatable.",
             show_default="layercam, or occlusion without PyTorch",
         ),
     ] = None,
@@ -32,6 +32,7 @@ def explain(
     out: Annotated[
         Path, typer.Option(help="The folder of the pictures and maps; written over.")
     ] = Path("explanations"),
+    svg: Annotated[bool, typer.Option("--svg", help="Write the pictures as SVG, too.")] = False,
     quiet: Quietly = False,
     as_json: AsJson = False,
     debug: Debug = False,  # noqa: ARG001 (its callback does the work)
@@ -41,10 +42,10 @@ def explain(
 
     from tumorscope.errors import UnreadableImage  # noqa: PLC0415
     from tumorscope.explanation.explain import Explainer  # noqa: PLC0415
-    from tumorscope.explanation.overlay import draw_explanation  # noqa: PLC0415
+    from tumorscope.explanation.overlay import draw_explanation, svg_explanation  # noqa: PLC0415
     from tumorscope.inference.bundle import open_bundle  # noqa: PLC0415
     from tumorscope.inference.inputs import list_inputs  # noqa: PLC0415
-    from tumorscope.support.files import explained, replacing  # noqa: PLC0415
+    from tumorscope.support.files import explained, replacing, write_text  # noqa: PLC0415
     from tumorscope.support.terminal import show, show_table, terminal_progress  # noqa: PLC0415
 
     explainer = Explainer(open_bundle(bundle))
@@ -65,6 +66,8 @@ def explain(
                 stem = out / f"{number:04d}-{Path(name).stem}"
                 with replacing(stem.with_suffix(".png")) as temporary:
                     draw_explanation(found).save(temporary, "PNG")
+                if svg:
+                    write_text(stem.with_suffix(".svg"), svg_explanation(found))
                 for kind, own in found.maps.items():
                     path = Path(f"{stem}-{kind}.npy")
                     with replacing(path) as temporary, temporary.open("wb") as file:

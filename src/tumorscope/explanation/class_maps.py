@@ -127,25 +127,57 @@ def activations(model: Classifier, pixels: Tensor, labels: Tensor) -> Activation
     Raises:
         UsageError: the network has no maps of features.
     """
-    kept: list[Tensor] = []
-
-    def keep(_: nn.Module, __: object, output: object) -> None:
-        """Keep what a module gives, where it is maps of features."""
-        if isinstance(output, Tensor) and output.ndim == 4 and min(output.shape[2:]) > 1:
-            kept[:] = [output]
-
-    handles = [module.register_forward_hook(keep) for module in model.trunk.modules()]
+    found = _Last(model.trunk)
     try:
         with torch.enable_grad():
             seen = model.prepared(pixels).requires_grad_()
             logits = model(seen)
-            if not kept:
+            if found.output is None:
                 raise UsageError(
                     "This network has no maps of features to look at: use occlusion or rise."
                 )
             chosen = logits.gather(1, labels[:, None]).sum()
-            (slopes,) = torch.autograd.grad(chosen, kept[0])
+            (slopes,) = torch.autograd.grad(chosen, found.output)
     finally:
-        for handle in handles:
+        found.release()
+    return Activations(found.as_maps(found.output.detach()), found.as_maps(slopes))
+
+
+class _Last:
+    """Catches the last maps of features that a trunk makes in a pass.
+
+    Of a transformer these are the tokens that its last block takes, since what that block makes
+    of all tokens but the first may never be looked at.
+    """
+
+    def __init__(self, trunk: nn.Module) -> None:
+        self.output: Tensor | None = None
+        self._prefix = int(getattr(trunk, "num_prefix_tokens", 0))
+        blocks = getattr(trunk, "blocks", None)
+        norm = getattr(blocks[-1], "norm1", None) if isinstance(blocks, nn.Sequential) else None
+        self._tokens = isinstance(norm, nn.Module) and hasattr(trunk, "patch_embed")
+        modules = [norm] if self._tokens else list(trunk.modules())
+        self._handles = [m.register_forward_hook(self._keep) for m in modules if m is not None]
+
+    def _keep(self, _: nn.Module, __: object, output: object) -> None:
+        """Keep what a module gives, where it is maps or tokens."""
+        if not isinstance(output, Tensor):
+            return
+        if (output.ndim == 4 and min(output.shape[2:]) > 1) or (self._tokens and output.ndim == 3):
+            self.output = output
+
+    def as_maps(self, kept: Tensor) -> Tensor:
+        """Return maps, shape (n, channels, height, width), of what was kept."""
+        if kept.ndim == 3:
+            places = kept[:, self._prefix :]
+            side = round(places.shape[1] ** 0.5)
+            return places.transpose(1, 2).reshape(len(kept), -1, side, side)
+        last = (
+            kept.shape[1] == kept.shape[2] != kept.shape[3]
+        )  # channels last, as windows have them
+        return kept.permute(0, 3, 1, 2) if last else kept
+
+    def release(self) -> None:
+        """Look no longer."""
+        for handle in self._handles:
             handle.remove()
-    return Activations(kept[0].detach(), slopes)

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 BY_ANSWERS = {"occlusion": occlusion, "rise": rise}
 BY_NETWORK = ("layercam", "hirescam", "gradcam", "gradcam++", "eigencam", "attention")
-METHODS = (*BY_NETWORK, *BY_ANSWERS)
+INTEGRATED = "integrated-gradients"
+METHODS = (*BY_NETWORK, INTEGRATED, *BY_ANSWERS)
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ class Explainer:
         attentive = self.predictor.card.recipe.head == "attention"
         own = tuple(name for name in BY_NETWORK if attentive or name != "attention")
         self.mapped = own if self._networked else ()
-        self.methods = (*self.mapped, *BY_ANSWERS)
+        gradients = (INTEGRATED,) if self._networked and has_extra("explain") else ()
+        self.methods = (*self.mapped, *gradients, *BY_ANSWERS)
 
     @cached_property
     def network(self) -> "Classifier | None":
@@ -96,6 +98,8 @@ class Explainer:
         networked = tuple(name for name in chosen if name in BY_NETWORK)
         if networked:
             found |= self._by_network(pixels, number, networked)
+        if INTEGRATED in chosen:
+            found[INTEGRATED] = self._integrated(pixels, number)
         for name in chosen:
             if name in BY_ANSWERS:
                 found[name] = BY_ANSWERS[name](self.predictor.probabilities, pixels, number)
@@ -129,6 +133,16 @@ class Explainer:
         images = torch.from_numpy(pixels).float()[None, None]
         maps = class_maps(self.network, images, torch.tensor([number]), methods)
         return {name: own[0] for name, own in maps.items()}
+
+    def _integrated(self, pixels: NDArray[np.uint8], number: int) -> NDArray[np.float32]:
+        import torch  # noqa: PLC0415 (an extra)
+
+        from tumorscope.explanation.gradients import integrated_gradients  # noqa: PLC0415
+
+        assert self.network is not None
+        images = torch.from_numpy(pixels).float()[None, None]
+        found = integrated_gradients(self.network, images, torch.tensor([number]))
+        return np.asarray(found[0], np.float32)
 
 
 def enlarged(found: NDArray[np.float32], side: int) -> NDArray[np.float32]:
