@@ -15,6 +15,7 @@ from benchmarks import (
     auditing,
     bound,
     evaluating,
+    explaining,
     feeding,
     growth,
     inference,
@@ -171,6 +172,13 @@ TABLES = {
         "draws for each gain over controls. Three times.",
         ("groups", "time (spread)", "bar"),
         evaluating.measure,
+    ),
+    "explaining": Table(
+        "Maps",
+        f"{AGAINST_PEERS} Maps of 16 slices of `sartaj` at 224 px, beside one forward pass of the "
+        "same batch, and beside captum's.",
+        COMPARED,
+        compared(explaining.measure),
     ),
     "growth": Table(
         "Growth of the store",
