@@ -1,6 +1,8 @@
 """Brain-tumour classification on MRI slices, evaluated without leaks.
 
-The walk of the data: read → audit → split → store → train → evaluate → bundle → export → predict
+The walk of the data:
+
+    read → audit → split → store → train → evaluate → explain → bundle → export → predict → serve
 
     >>> import tumorscope
     >>> run = tumorscope.train(data="slices/", recipe="resnet18")   # doctest: +SKIP

@@ -60,7 +60,7 @@ def test_a_planted_shortcut_is_exposed(marked_run: tumorscope.Run) -> None:
     assert (background.per_class["meningioma"].value or 0) > max(0.4, *others)
     probe = next(own for own in found.probes if own.told == OF_BACKGROUND)
     assert probe.accuracy > probe.majority + 0.1
-    said = next(own for own in marked_run.results.warnings if "outside of the head" in own)
+    said = next(own for own in marked_run.results.warnings if "without the head" in own)
     assert said in (marked_run.folder / "report.html").read_text(encoding="utf-8")
 
 

@@ -15,6 +15,7 @@ from tumorscope.cli import (  # noqa: F401  (each adds its verbs)
     explain,
     inference,
     scans,
+    serve,
     training,
 )
 from tumorscope.cli.app import WALK, app

@@ -6,7 +6,9 @@ import typer
 
 from tumorscope._version import __version__
 
-WALK = "read → audit → split → store → train → evaluate → bundle → export → predict"
+WALK = (
+    "read → audit → split → store → train → evaluate → explain → bundle → export → predict → serve"
+)
 
 app = typer.Typer(
     name="tumorscope",

@@ -146,6 +146,11 @@ def _warnings(
             f"are still like those of the trained network (rank correlation "
             f"{sanity.likeness[-1]:.2f})."
         )
+    if sanity is not None and (sanity.deletion.value or 0) >= (sanity.random_deletion.value or 0):
+        said.append(
+            f"The maps of {sanity.method} find nothing here: hiding what they name first lowers "
+            "the probability of the answer no faster than hiding places in random order."
+        )
     return said
 
 
@@ -196,7 +201,8 @@ def _from_background(probes: tuple[EmbeddingProbe, ...]) -> list[str]:
     if found is None or whole is None or found.accuracy < found.majority + MORE:
         return []
     return [
-        f"The class can be told without the head: what the network makes of the background alone "
-        f"tells it on {found.accuracy:.1%} of {found.images} images, where the most frequent class "
-        f"would give {found.majority:.1%}. Something outside of the head gives it away."
+        "The class can be told without the head: what the network makes of images whose head is "
+        f"black tells it on {found.accuracy:.1%} of {found.images}, where the most frequent class "
+        f"would give {found.majority:.1%}. The outline of the head, which shows the plane, or "
+        "something outside of it gives the class away."
     ]

@@ -129,6 +129,31 @@ class Predictor:
         seconds = time.perf_counter() - started
         return self._prediction(_name(picture), pixels, answers, 0, seconds)
 
+    def answer_all(
+        self, images: Sequence[tuple[str, Pixels]]
+    ) -> list[tuple[Prediction, NDArray[np.float32]]]:
+        """Answer for some images at once, on the calling thread.
+
+        Args:
+            images: the name and the grey levels of each, in [0, 255], shape (height, width).
+
+        Returns:
+            The answer to each, as a call gives it, and the features that it rests on, float32,
+            shape (features,).
+
+        Raises:
+            UnreadableImage: one of them has another shape.
+        """
+        started = time.perf_counter()
+        size = self.card.preprocessing.image_size
+        pixels = np.array([resize(picture_pixels(own), size) for _, own in images], np.uint8)
+        answers = self.answers(pixels.reshape(-1, size, size))
+        seconds = (time.perf_counter() - started) / max(len(images), 1)
+        return [
+            (self._prediction(name, pixels[n], answers, n, seconds), answers.embedding[n])
+            for n, (name, _) in enumerate(images)
+        ]
+
     def predict(
         self, pictures: Iterable[Picture], *, workers: int | None = None
     ) -> Iterator[Prediction]:

@@ -15,6 +15,7 @@ from tumorscope.data.scans.stacks import AS_EVER, ScanOptions, Stack, open_stack
 from tumorscope.inference.predict import Deferred, Predictor
 from tumorscope.metrics.series import deciding_slices, series_chances
 from tumorscope.records import LeftOut, Prediction, SeriesPrediction, Slice
+from tumorscope.schema.card import Card
 from tumorscope.support.files import shown_name
 
 Look = Callable[[str, int, Slice], None]
@@ -113,12 +114,16 @@ def _predict_stack(
         positions=stack.positions,
         note=f"the first of {stack.volumes} volumes" if stack.volumes > 1 else "",
     )
-    return _answered(predictor, answer)
+    return with_answer(predictor.card, answer)
 
 
-def _answered(predictor: Predictor, answer: SeriesPrediction) -> SeriesPrediction:
-    """Return an answer with what its slices come to."""
-    card = predictor.card
+def with_answer(card: Card, answer: SeriesPrediction) -> SeriesPrediction:
+    """Return what is known of a series with what the answers to its slices come to.
+
+    Args:
+        card: of the model that answered.
+        answer: with its slices.
+    """
     usable = [number for number, own in enumerate(answer.slices) if own.accepted]
     if not usable:
         return _without_answer(answer)

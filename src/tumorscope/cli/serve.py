@@ -1,0 +1,99 @@
+"""The verb serve."""
+
+import os
+import secrets
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tumorscope.cli.app import app
+from tumorscope.cli.options import Debug
+from tumorscope.errors import UsageError
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@app.command()
+def serve(
+    bundle: Annotated[
+        str | None,
+        typer.Argument(
+            help="A run, its bundle, its zip, or a model's name.",
+            show_default="the model that comes with tumorscope",
+        ),
+    ] = None,
+    log: Annotated[
+        str,
+        typer.Option(help="Where cases, answers and reviews are kept: a folder, or postgresql://…"),
+    ] = "tumorscope-log",
+    store: Annotated[
+        Path | None,
+        typer.Option(help="Where uploads are kept.", show_default="images/ in the log's folder"),
+    ] = None,
+    no_store: Annotated[
+        bool, typer.Option("--no-store", help="Keep no uploads, only answers.")
+    ] = False,
+    host: Annotated[
+        str, typer.Option(help="The address to listen on; others than loopback need the token.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen.")] = 8321,
+    name: Annotated[
+        list[str] | None,
+        typer.Option("--name", help="A host name by which it may be called; repeatable."),
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            envvar="TUMORSCOPE_TOKEN",
+            help="What requests must show; needed but on loopback.",
+            show_default="made up where it is needed",
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Cores that answer.", show_default="all")
+    ] = None,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+    debug: Debug = False,  # noqa: ARG001 (its callback does the work)
+) -> None:
+    """Open a page, and an interface for programs, over a model and its log."""
+    from tumorscope.support.extras import require_extra  # noqa: PLC0415
+
+    require_extra("serve", "tumorscope serve")
+    if log.startswith("postgresql"):
+        require_extra("postgresql", "A log in PostgreSQL")
+    if store and no_store:
+        raise UsageError("--store and --no-store contradict each other: give one of them.")
+    if store is None and not no_store and log.startswith("postgresql"):
+        raise UsageError("With a log in PostgreSQL give --store FOLDER, or --no-store.")
+    import uvicorn  # noqa: PLC0415 (an extra)
+
+    from tumorscope.inference.bundle import open_bundle  # noqa: PLC0415
+    from tumorscope.inference.shipped import DEFAULT  # noqa: PLC0415
+    from tumorscope.serve.app import make_app  # noqa: PLC0415 (an extra)
+    from tumorscope.serve.reader import Reader  # noqa: PLC0415
+    from tumorscope.watching.log import Log  # noqa: PLC0415
+
+    local = host in LOOPBACK
+    if not local and token is None:
+        token = secrets.token_urlsafe(24)
+    if token is not None and len(token) < 16:
+        raise UsageError("--token must have 16 characters at least.")
+    opened = open_bundle(bundle or DEFAULT)
+    folder = None if no_store else store or Path(log) / "images"
+    reader = Reader(opened, Log(log), folder, workers=workers or os.cpu_count() or 1)
+    names = [*LOOPBACK, *(name or ())] if local or name else ["*"]
+    application = make_app(reader, hosts=names, token=token)
+    settings = uvicorn.Config(
+        application, host=host, port=port, log_level="warning", server_header=False
+    )
+    server = uvicorn.Server(settings)
+    socket = settings.bind_socket()
+    shown = "localhost" if local else host
+    address = f"http://{shown}:{socket.getsockname()[1]}/" + (f"?token={token}" if token else "")
+    typer.echo(f"{opened.card.provenance.data}, {opened.card.recipe.name}: {address}")
+    typer.echo("Research use only, not a medical device. Ctrl-C ends it.", err=True)
+    if open_page:
+        webbrowser.open(address)
+    server.run(sockets=[socket])

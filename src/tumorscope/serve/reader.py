@@ -1,0 +1,347 @@
+"""What the page and the interface ask for: cases taken in, answered, shown, reviewed."""
+
+import hashlib
+import io
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from tumorscope.errors import TumorscopeError, UsageError
+from tumorscope.explanation.explain import Explainer
+from tumorscope.inference.bundle import Bundle, card_digest
+from tumorscope.inference.predict import Predictor
+from tumorscope.inference.series import with_answer
+from tumorscope.records import Prediction, SeriesPrediction
+from tumorscope.serve.answering import Answered, Answering
+from tumorscope.serve.content import ContentFolder
+from tumorscope.serve.decoding import Decoded, Decoder, RefusedUpload
+from tumorscope.serve.limits import Limits
+from tumorscope.watching.log import Case, Log
+
+MAPS_KEPT = 64  # overlays in memory
+logger = logging.getLogger(__name__)
+
+Uploads = Sequence[tuple[str, BinaryIO]]
+
+
+class Gone(TumorscopeError):
+    """Images of a case that were not kept."""
+
+
+@dataclass
+class Job:
+    """The answering of one case.
+
+    Attributes:
+        case: its id.
+        total: slices.
+        done: slices that are answered.
+        finished: whether the answer is in the log.
+        error: why it will never be; empty unless so.
+        changed: wakes up whoever waits for news.
+    """
+
+    case: str
+    total: int
+    done: int = 0
+    finished: bool = False
+    error: str = ""
+    changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def advance(self, *, finished: bool = False, error: str = "") -> None:
+        """Say that one more slice is answered, or that all is."""
+        with self.changed:
+            if not finished and not error:
+                self.done += 1
+            self.finished, self.error = finished, error
+            self.changed.notify_all()
+
+
+class Reader:
+    """A model at work. Safe to share between threads.
+
+    Attributes:
+        predictor: the model.
+        model: digest of its card.
+        log: where everything is written down.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        log: Log,
+        store: Path | None,
+        *,
+        workers: int,
+        limits: Limits | None = None,
+    ) -> None:
+        """Start working.
+
+        Args:
+            bundle: of the model.
+            log: where cases, answers and reviews go.
+            store: the folder that keeps what is uploaded; None to keep nothing.
+            workers: cores that answer.
+            limits: of what is taken.
+        """
+        self.limits = limits or Limits()
+        self.predictor = Predictor(bundle, threads=1)
+        self.model = card_digest(self.predictor.card)
+        self.log = log
+        self._bundle = bundle
+        self._store = ContentFolder(store) if store else None
+        self._decoder = Decoder(self.limits)
+        self._answering = Answering(self.predictor, workers)
+        self._jobs: dict[str, Job] = {}
+        self._pixels = _Recent(self.limits.kept)
+        self._maps: OrderedDict[tuple[str, int, str], bytes] = OrderedDict()
+        self._background = ThreadPoolExecutor(2, thread_name_prefix="series")
+        self._explaining = threading.Lock()
+        self._explainer: Explainer | None = None
+
+    def start(self) -> int:
+        """Answer what an earlier server left without an answer; return how many cases that is."""
+        self._decoder.start()
+        left = [case for case in self.log.cases(count=1000) if case.answer is None]
+        for case in left:
+            try:
+                decoded = self._decoded(case)
+            except (Gone, RefusedUpload) as error:
+                self._write_error(case.id, case.name, case.kind, str(error))
+                continue
+            self._begin(case.id, decoded)
+        return len(left)
+
+    def close(self) -> None:
+        """Answer what waits, and end."""
+        self._background.shutdown(wait=True, cancel_futures=True)
+        self._answering.close()
+        self._decoder.close()
+        self.log.close()
+
+    def take(self, uploads: Uploads) -> list[str]:
+        """Take in an upload; return the ids of its cases, which are being answered.
+
+        Raises:
+            RefusedUpload: nothing in it can be answered.
+            UsageError: the log or the store cannot be written to.
+        """
+        decoded = self._decoder(uploads)
+        kept: list[tuple[str, str]] = []
+        if self._store is not None:
+            for name, content in uploads:
+                content.seek(0)
+                kept.append((name, self._store.put(content)))
+        cases = []
+        for part, own in enumerate(decoded):
+            files = {"uploads": kept, "part": part} if kept else {}
+            case = self.log.add_case(
+                own.name, own.kind, _digest(own), patient=own.patient, files=files
+            )
+            self._begin(case, own)
+            cases.append(case)
+        return cases
+
+    def job(self, case: str) -> Job | None:
+        """Return the answering of a case; None where it ended long ago, or never began."""
+        return self._jobs.get(case)
+
+    def wait(self, case: str, seconds: float) -> None:
+        """Wait until a case is answered, but not for long."""
+        job = self._jobs.get(case)
+        if job is not None:
+            with job.changed:
+                job.changed.wait_for(lambda: job.finished or bool(job.error), seconds)
+
+    def slice_png(self, case: Case, number: int) -> bytes:
+        """Return one slice of a case as PNG, as it was given.
+
+        Raises:
+            Gone: it was not kept.
+            UsageError: there is no such slice.
+        """
+        pixels = self._slice(case, number)
+        return _png(np.rint(pixels).astype(np.uint8), "L")
+
+    def map_png(self, case: Case, number: int, method: str) -> bytes:
+        """Return the map of one slice, in the colours of the legend, its strength as opacity.
+
+        Raises:
+            Gone: the slice was not kept.
+            UsageError: there is no such slice or method.
+        """
+        from tumorscope.explanation.overlay import colours  # noqa: PLC0415
+
+        key = (case.id, number, method)
+        if key in self._maps:
+            return self._maps[key]
+        pixels = self._slice(case, number)
+        with self._explaining:  # networks are looked into one at a time
+            if self._explainer is None:
+                self._explainer = Explainer(self._bundle)
+            found = self._explainer(pixels, [method] if method else ()).maps
+        levels = np.rint(next(iter(found.values())) * 255).astype(np.uint8)
+        picture = _png(np.dstack([colours()[levels], levels]), "RGBA")
+        self._maps[key] = picture
+        while len(self._maps) > MAPS_KEPT:
+            self._maps.popitem(last=False)
+        return picture
+
+    @property
+    def stores(self) -> bool:
+        """Whether what is uploaded is kept."""
+        return self._store is not None
+
+    def can_show(self, case: Case) -> bool:
+        """Say whether the slices of a case can be shown."""
+        return self._pixels.get(case.id) is not None or (self.stores and bool(case.files))
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The names of the maps that can be had."""
+        with self._explaining:
+            if self._explainer is None:
+                self._explainer = Explainer(self._bundle)
+            return self._explainer.methods
+
+    def alike(self, case: Case, count: int = 6) -> list[tuple[Case, float]]:
+        """Return the cases of the log that look most like one to the network, with their cosine."""
+        if case.features is None:
+            return []
+        own = _unit(case.features)
+        others = [
+            (other, float(own @ _unit(other.features)))
+            for other in self.log.cases(count=2000)
+            if other.id != case.id and other.features is not None and other.model == case.model
+        ]
+        return sorted(others, key=lambda pair: -pair[1])[:count]
+
+    def _begin(self, case: str, decoded: Decoded) -> None:
+        """Have the slices of a case answered, and the answer written down in the end."""
+        self._pixels.put(case, decoded.pixels)
+        job = Job(case, len(decoded.pixels))
+        self._jobs[case] = job
+        while len(self._jobs) > 10_000:
+            self._jobs.pop(next(iter(self._jobs)))
+        if len(decoded.pixels) == 1:
+            future = self._answering.submit(decoded.name, decoded.pixels[0])
+            future.add_done_callback(lambda done: self._finish(job, decoded, [done]))
+        else:
+            self._background.submit(self._answer_series, job, decoded)
+
+    def _answer_series(self, job: Job, decoded: Decoded) -> None:
+        waiting = [
+            self._answering.submit(f"{decoded.name}/{n + 1}", own)
+            for n, own in enumerate(decoded.pixels)
+        ]
+        for future in waiting:
+            future.exception()
+            job.advance()
+        self._finish(job, decoded, waiting)
+
+    def _finish(self, job: Job, decoded: Decoded, done: Sequence["Future[Answered]"]) -> None:
+        try:
+            answers = [future.result() for future in done]
+            slices = tuple(prediction for prediction, _ in answers)
+            if decoded.kind == "image":
+                answer: Prediction | SeriesPrediction = slices[0]
+                features = answers[0][1]
+            else:
+                series = SeriesPrediction(
+                    decoded.name,
+                    series=decoded.name,
+                    patient=decoded.patient,
+                    plane=decoded.plane,
+                    slices=slices,
+                    positions=decoded.positions,
+                )
+                answer = with_answer(self.predictor.card, series)
+                features = answers[answer.deciding[0] if answer.deciding else 0][1]
+            self.log.add_answer(job.case, self.model, answer, decoded.facts, features)
+        except Exception as error:
+            logger.exception("case %s", job.case)
+            message = str(error) if isinstance(error, TumorscopeError) else "it cannot be answered"
+            job.advance(error=message)
+        else:
+            job.advance(finished=True)
+
+    def _write_error(self, case: str, name: str, kind: str, error: str) -> None:
+        make = Prediction if kind == "image" else SeriesPrediction
+        self.log.add_answer(case, self.model, make(name, error=error), {})
+
+    def _slice(self, case: Case, number: int) -> NDArray[Any]:
+        pixels = self._pixels.get(case.id)
+        if pixels is None:
+            pixels = self._decoded(case).pixels
+            self._pixels.put(case.id, pixels)
+        if not 0 <= number < len(pixels):
+            raise UsageError(f"The case has {len(pixels)} slices; there is no slice {number}.")
+        return np.asarray(pixels[number])
+
+    def _decoded(self, case: Case) -> Decoded:
+        """Read a case again from what was kept."""
+        if self._store is None or not case.files:
+            raise Gone("The images of this case were not kept: the server keeps none.")
+        opened: list[tuple[str, BinaryIO]] = []
+        try:
+            for name, address in case.files["uploads"]:
+                content = self._store.open(address)
+                if content is None:
+                    raise Gone("The images of this case are no longer in the store.")
+                opened.append((name, content))
+            return self._decoder(opened)[int(case.files["part"])]
+        finally:
+            for _, content in opened:
+                content.close()
+
+
+class _Recent:
+    """Slices of the cases that were looked at last, up to a number of bytes."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._held = most, 0
+        self._kept: OrderedDict[str, NDArray[Any]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def put(self, case: str, pixels: NDArray[Any]) -> None:
+        """Keep the slices of a case, as long as there is room."""
+        with self._lock:
+            if case in self._kept:
+                self._held -= self._kept.pop(case).nbytes
+            self._kept[case] = pixels
+            self._held += pixels.nbytes
+            while self._held > self._most and len(self._kept) > 1:
+                self._held -= self._kept.popitem(last=False)[1].nbytes
+
+    def get(self, case: str) -> NDArray[Any] | None:
+        """Return the slices of a case; None where they are no longer held."""
+        with self._lock:
+            if case in self._kept:
+                self._kept.move_to_end(case)
+            return self._kept.get(case)
+
+
+def _digest(decoded: Decoded) -> str:
+    found = hashlib.sha256(str((decoded.pixels.shape, str(decoded.pixels.dtype))).encode())
+    found.update(np.ascontiguousarray(decoded.pixels).tobytes())
+    return found.hexdigest()
+
+
+def _png(pixels: NDArray[np.uint8], mode: str) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels, mode).save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def _unit(features: NDArray[np.floating]) -> NDArray[np.float32]:
+    own = features.astype(np.float32)
+    return np.asarray(own / max(float(np.linalg.norm(own)), 1e-9), np.float32)

@@ -1,0 +1,1 @@
+"""A model in use: what it was asked, what it answered, what turned out to be true."""

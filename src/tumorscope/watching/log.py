@@ -1,0 +1,395 @@
+"""The log of a model in use: cases, answers and reviews, to which rows are only added.
+
+A log is a folder with a SQLite database, or the address of a PostgreSQL database. Several processes
+may write to one.
+"""
+
+import json
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from alembic import command
+from alembic.config import Config
+from alembic.util.exc import CommandError
+from numpy.typing import NDArray
+from sqlalchemy import (
+    Connection,
+    Engine,
+    RowMapping,
+    Select,
+    create_engine,
+    event,
+    func,
+    insert,
+    select,
+)
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import QueuePool
+
+from tumorscope.errors import UsageError
+from tumorscope.records import Prediction, SeriesPrediction
+from tumorscope.support.files import explained
+from tumorscope.watching.tables import ANSWERS, CASES, REVIEWS
+
+DATABASE = "log.sqlite"
+READING = "tumorscope_reading"
+PATIENCE = 30  # seconds that a writer waits for another
+POSTGRESQL = "postgresql"
+DRIVER = "postgresql+pg8000"
+
+Answer = Prediction | SeriesPrediction
+
+
+@dataclass(frozen=True)
+class Review:
+    """What a reader says of a case.
+
+    Attributes:
+        reader: who.
+        label: the class.
+        blind: whether it was said before the model's answer was seen.
+        slice: the number of the slice that the box lies on, from 0; None of a single image.
+        box: centre and sides in fractions of the image, x before y; None without any.
+        comment: free words.
+        created: when; now, where it is added.
+    """
+
+    reader: str
+    label: str
+    blind: bool = False
+    slice: int | None = None
+    box: tuple[float, float, float, float] | None = None
+    comment: str = ""
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case with what was said of it.
+
+    Attributes:
+        id: by which it is asked for.
+        created: when it came.
+        name: what it is called, without a path.
+        kind: `image` or `series`.
+        content: SHA-256 of what was given.
+        patient: whom it belongs to, a pseudonym; empty where unknown.
+        files: `uploads`, the names and content addresses of what is kept, and `part`, which of the
+            cases in it this one is; empty where nothing is kept.
+        model: digest of the card of the model that answered; empty before.
+        answer: as `predict --format jsonl` writes it; None before there is one.
+        facts: of its pixels and its header.
+        features: the embedding, float16; None where there is none.
+        reviews: the newest last.
+    """
+
+    id: str
+    created: datetime
+    name: str
+    kind: str
+    content: str
+    patient: str = ""
+    files: Mapping[str, Any] = field(default_factory=dict)
+    model: str = ""
+    answer: Mapping[str, Any] | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    features: NDArray[np.float16] | None = None
+    reviews: tuple[Review, ...] = ()
+
+
+class Log:
+    """A log that is open for reading and writing. Safe to share between threads.
+
+    Attributes:
+        place: the folder, or the database without its password.
+    """
+
+    def __init__(self, place: str | Path) -> None:
+        """Open a log, or start one; one of an earlier version is brought up to date.
+
+        Args:
+            place: a folder, or `postgresql://user:password@host/database`.
+
+        Raises:
+            UsageError: it cannot be reached, written to, or is of a later version.
+        """
+        self.place, self._engine = _engine(str(place))
+        self._reader = self._engine.execution_options(**{READING: True})
+        try:
+            with self._engine.begin() as connection:
+                _lock(connection)
+                upgrade(connection)
+        except CommandError as error:
+            self._engine.dispose()
+            raise UsageError(
+                f"The log {self.place} is of a later version of tumorscope: install that one."
+            ) from error
+        except (SQLAlchemyError, OSError) as error:
+            self._engine.dispose()
+            raise UsageError(
+                f"The log {self.place} cannot be used ({_first_line(error)}): choose another with "
+                "--log, or ask who keeps the database."
+            ) from error
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._engine.dispose()
+
+    def add_case(
+        self,
+        name: str,
+        kind: str,
+        content: str,
+        *,
+        patient: str = "",
+        files: Mapping[str, Any] | None = None,
+    ) -> str:
+        """Add a case and return its id; see `Case`."""
+        case = uuid.uuid4().hex
+        row = {
+            "id": case,
+            "created": datetime.now(UTC),
+            "name": name,
+            "kind": kind,
+            "content": content,
+            "patient": patient,
+            "files": dict(files or {}),
+        }
+        with self._writing() as connection:
+            connection.execute(insert(CASES), row)
+        return case
+
+    def add_answer(
+        self,
+        case: str,
+        model: str,
+        answer: Answer,
+        facts: Mapping[str, Any],
+        features: NDArray[np.floating] | None = None,
+    ) -> None:
+        """Add the answer to a case.
+
+        Args:
+            case: its id.
+            model: digest of the model's card.
+            answer: what it said, or why it could not.
+            facts: of the pixels and the header.
+            features: the embedding, shape (features,).
+        """
+        self.add_answers([(case, model, answer, facts, features)])
+
+    def add_answers(
+        self,
+        answers: Sequence[tuple[str, str, Answer, Mapping[str, Any], NDArray[np.floating] | None]],
+    ) -> None:
+        """Add the answers to several cases at once; each as `add_answer` takes it."""
+        rows = [
+            {
+                "case_id": case,
+                "created": datetime.now(UTC),
+                "model": model,
+                "label": answer.label,
+                "probability": answer.probabilities.get(answer.label, 0.0),
+                "accepted": answer.accepted,
+                "answer": json.loads(json.dumps(asdict(answer))),
+                "facts": dict(facts),
+                "features": None if features is None else features.astype(np.float16).tobytes(),
+            }
+            for case, model, answer, facts, features in answers
+        ]
+        with self._writing() as connection:
+            connection.execute(insert(ANSWERS), rows)
+
+    def add_review(self, case: str, review: Review) -> None:
+        """Add what a reader says of a case.
+
+        Raises:
+            UsageError: there is no such case.
+        """
+        if self.case(case) is None:
+            raise UsageError(f"There is no case {case}.")
+        row = {**asdict(review), "case_id": case}
+        row["box"] = None if review.box is None else list(review.box)
+        with self._writing() as connection:
+            connection.execute(insert(REVIEWS), row)
+
+    def case(self, case: str) -> Case | None:
+        """Return a case with its newest answer and its reviews; None where there is none."""
+        return next(self._read(_cases().where(CASES.c.id == case)), None)
+
+    def cases(
+        self,
+        *,
+        first: int = 0,
+        count: int = 50,
+        label: str = "",
+        name: str = "",
+        reviewed: bool | None = None,
+    ) -> list[Case]:
+        """Return some cases, the newest first.
+
+        Args:
+            first: how many to pass over.
+            count: how many at most.
+            label: of the answer.
+            name: a part of what they are called.
+            reviewed: whether a reader has said something of them.
+        """
+        wanted = _cases().order_by(CASES.c.number.desc()).offset(first).limit(count)
+        if label:
+            wanted = wanted.where(ANSWERS.c.label == label)
+        if name:
+            wanted = wanted.where(CASES.c.name.contains(name, autoescape=True))
+        if reviewed is not None:
+            said = select(REVIEWS.c.number).where(REVIEWS.c.case_id == CASES.c.id).exists()
+            wanted = wanted.where(said if reviewed else ~said)
+        return list(self._read(wanted))
+
+    def all_cases(self) -> Iterator[Case]:
+        """Yield every case, the oldest first."""
+        yield from self._read(_cases().order_by(CASES.c.number))
+
+    def count(self) -> dict[str, int]:
+        """Return how many cases, answers and reviews there are."""
+        with self._reader.connect() as connection:
+            return {
+                table.name: int(
+                    connection.execute(select(func.count()).select_from(table)).scalar_one()
+                )
+                for table in (CASES, ANSWERS, REVIEWS)
+            }
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """Open a transaction; what the database cannot take becomes a sentence."""
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except DBAPIError as error:
+            raise UsageError(
+                f"The log {self.place} cannot be written to ({_first_line(error)}): nothing of "
+                "this case was kept. Make room, or check the database, and try again."
+            ) from error
+
+    def _read(self, wanted: Select[Any]) -> Iterator[Case]:
+        with self._reader.connect() as connection:
+            rows = connection.execute(wanted).mappings().all()
+            said: dict[str, list[Review]] = {}
+            ids = [row["id"] for row in rows]
+            for start in range(0, len(ids), 500):
+                some = REVIEWS.c.case_id.in_(ids[start : start + 500])
+                found = select(REVIEWS).where(some).order_by(REVIEWS.c.number)
+                for own in connection.execute(found).mappings():
+                    said.setdefault(own["case_id"], []).append(_review(own))
+        for row in rows:
+            yield _case(row, said.get(row["id"], []))
+
+
+def _cases() -> Select[Any]:
+    """Return what asks for cases with their newest answers."""
+    every = ANSWERS.alias()
+    newest = select(func.max(every.c.number)).where(every.c.case_id == CASES.c.id)
+    joined = CASES.outerjoin(
+        ANSWERS,
+        (ANSWERS.c.case_id == CASES.c.id) & (ANSWERS.c.number == newest.scalar_subquery()),
+    )
+    own = (ANSWERS.c.model, ANSWERS.c.answer, ANSWERS.c.facts, ANSWERS.c.features)
+    return select(*CASES.c, *own).select_from(joined)
+
+
+def _case(row: RowMapping, reviews: Sequence[Review]) -> Case:
+    features = row["features"]
+    return Case(
+        id=row["id"],
+        created=_aware(row["created"]),
+        name=row["name"],
+        kind=row["kind"],
+        content=row["content"],
+        patient=row["patient"],
+        files=row["files"],
+        model=row["model"] or "",
+        answer=row["answer"],
+        facts=row["facts"] or {},
+        features=None if features is None else np.frombuffer(features, np.float16),
+        reviews=tuple(reviews),
+    )
+
+
+def _review(row: RowMapping) -> Review:
+    box = row["box"]
+    return Review(
+        reader=row["reader"],
+        label=row["label"],
+        blind=row["blind"],
+        slice=row["slice"],
+        box=None if box is None else (box[0], box[1], box[2], box[3]),
+        comment=row["comment"],
+        created=_aware(row["created"]),
+    )
+
+
+def _aware(moment: datetime) -> datetime:
+    """Return a moment with its zone, which SQLite does not keep."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _engine(place: str) -> tuple[str, Engine]:
+    """Return where a log is, fit to be shown, and what connects to it."""
+    if place.startswith(POSTGRESQL):
+        address = DRIVER + place[place.index(":") :]
+        engine = create_engine(address, pool_pre_ping=True)
+        return engine.url.render_as_string(hide_password=True), engine
+    folder = Path(place)
+    with explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(
+        f"sqlite:///{folder / DATABASE}",
+        poolclass=QueuePool,
+        connect_args={"timeout": PATIENCE, "check_same_thread": False},
+    )
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return str(folder), engine
+
+
+def _prepare(connection: Any, _: object) -> None:
+    """Have SQLite write ahead, so that readers never wait, and keep what it has confirmed."""
+    connection.isolation_level = None  # transactions begin where SQLAlchemy says so
+    for setting in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {setting}")
+
+
+def _begin(connection: Connection) -> None:
+    """Take SQLite's only pen at once, unless to read: asked for half-way it may be refused."""
+    reads = connection.get_execution_options().get(READING)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _lock(connection: Connection) -> None:
+    """Have others wait while the tables are brought up to date."""
+    if connection.dialect.name == POSTGRESQL:
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7012026)")
+
+
+def upgrade(connection: Connection, revision: str = "head") -> None:
+    """Bring the tables of a database up to date.
+
+    Args:
+        connection: in a transaction.
+        revision: the step to stop at.
+    """
+    settings = Config()
+    settings.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    settings.attributes["connection"] = connection
+    command.upgrade(settings, revision)
+
+
+def _first_line(error: Exception) -> str:
+    cause = getattr(error, "orig", None) or error
+    return str(cause).split("\n", maxsplit=1)[0].strip().rstrip(".")

@@ -1,0 +1,1 @@
+"""How a log of an earlier version is brought up to date, by Alembic."""

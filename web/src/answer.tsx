@@ -1,0 +1,94 @@
+import { useEffect, useState } from "preact/hooks";
+import { getAlike, type Alike, type Case, type Model } from "./api";
+import { inWords, percent, readable } from "./words";
+
+interface Properties {
+  of: Case;
+  shown: boolean;
+  blind: boolean;
+  model: Model | null;
+  onShow: () => void;
+}
+
+/** What the model says, in words, unless the reader is to say it first. */
+export function Answer({ of, shown, blind, model, onShow }: Properties) {
+  if (!shown)
+    return (
+      <section aria-label="Answer of the model">
+        <h2>The model's answer is hidden</h2>
+        <p class="soft">{blind ? "Label the case first: then it is shown." : "Press h to show it."}</p>
+        {(!blind || of.said.length > 0) && (
+          <button type="button" onClick={onShow}>
+            Show it
+          </button>
+        )}
+      </section>
+    );
+  const { answer } = of;
+  if (!answer) return <p>{of.status === "failed" ? of.note : "It is being answered …"}</p>;
+  if (answer.error) return <p class="warning">{answer.error}</p>;
+  const chances = Object.entries(answer.probabilities).sort((one, other) => other[1] - one[1]);
+  const others = (answer.set ?? []).filter((name) => name !== answer.label);
+  return (
+    <section aria-label="Answer of the model">
+      {answer.accepted ? (
+        <h2>
+          {readable(answer.label)} <span class="soft">{inWords(answer.probabilities[answer.label] ?? 0)}</span>
+        </h2>
+      ) : (
+        <h2 class="warning">No answer: {answer.reason}</h2>
+      )}
+      <table>
+        <tbody>
+          {chances.map(([name, chance]) => (
+            <tr>
+              <th scope="row">{readable(name)}</th>
+              <td>
+                <meter min={0} max={1} value={chance} aria-label={`${readable(name)} ${percent(chance)}`} />
+              </td>
+              <td class="number">{percent(chance)}</td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {answer.accepted && answer.set && model?.error_rate != null && (
+        <p>
+          {answer.set.length === 0
+            ? "Unlike any class that it knows."
+            : others.length
+              ? `It cannot exclude ${others.map(readable).join(" or ")}`
+              : "It excludes every other class"}
+          {answer.set.length > 0 && `, at an error rate of ${percent(model.error_rate)}.`}
+        </p>
+      )}
+      {answer.note && <p class="soft">{answer.note}</p>}
+      <SimilarCases id={of.id} />
+    </section>
+  );
+}
+
+/** Cases of the log that look alike to the network. */
+function SimilarCases({ id }: { id: string }) {
+  const [found, setFound] = useState<Alike[]>([]);
+  useEffect(() => {
+    let still = true;
+    setFound([]);
+    getAlike(id).then((cases) => still && setFound(cases), () => undefined);
+    return () => {
+      still = false;
+    };
+  }, [id]);
+  if (!found.length) return null;
+  return (
+    <details>
+      <summary>Cases that look alike to the network</summary>
+      <ol>
+        {found.map(({ case: one, likeness }) => (
+          <li>
+            {one.name}: {readable(one.label || "refused")} <span class="soft">likeness {likeness.toFixed(2)}</span>
+          </li>
+        ))}
+      </ol>
+    </details>
+  );
+}

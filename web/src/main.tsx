@@ -1,0 +1,4 @@
+import { render } from "preact";
+import { Reader } from "./reader";
+
+render(<Reader />, document.getElementById("reader")!);

@@ -1,0 +1,162 @@
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { review as send, type Box, type Case, type Said } from "./api";
+import { readable } from "./words";
+
+const WAIT = 1200; // milliseconds without a change, after which it is saved
+
+interface State {
+  label: string;
+  box: Box | null;
+  comment: string;
+}
+
+const NOTHING: State = { label: "", box: null, comment: "" };
+
+export interface Review {
+  state: State;
+  reader: string;
+  saved: boolean;
+  setReader: (name: string) => void;
+  choose: (label: string | undefined) => void;
+  draw: (box: Box | null) => void;
+  write: (comment: string) => void;
+  undo: () => void;
+}
+
+/** What the reader says of the open case: each change is saved after a moment, and can be undone. */
+export function useReview(
+  of: Case | null,
+  slice: number,
+  blind: boolean,
+  onNews: (news: string) => void,
+  onSaved: (said: Said) => void,
+): Review {
+  const [state, setState] = useState<State>(NOTHING);
+  const [reader, setReader] = useState(() => localStorage.getItem("reader") ?? "");
+  const [saved, setSaved] = useState(true);
+  const latest = useRef(state); // a key may come before the page has shown what the last one did
+  const past = useRef<State[]>([]);
+  const timer = useRef(0);
+  const now = useRef({ of, slice, blind, reader });
+  now.current = { of, slice, blind, reader };
+
+  useEffect(() => {
+    const last = of?.said.at(-1);
+    become(last ? { label: last.label, box: last.box, comment: last.comment } : NOTHING);
+    past.current = [];
+    setSaved(true);
+    clearTimeout(timer.current);
+  }, [of?.id]);
+  useEffect(() => localStorage.setItem("reader", reader), [reader]);
+
+  const save = useCallback(
+    (next: State) => {
+      clearTimeout(timer.current);
+      setSaved(false);
+      const at = now.current;
+      timer.current = window.setTimeout(async () => {
+        if (!at.of || !next.label) return;
+        if (!now.current.reader) return onNews("Say who you are, so that the review can be saved.");
+        try {
+          const said = { ...next, reader: now.current.reader, blind: at.blind, slice: next.box ? at.slice : null };
+          onSaved(await send(at.of.id, said));
+          setSaved(true);
+          onNews("Saved.");
+        } catch (error) {
+          onNews((error as Error).message);
+        }
+      }, WAIT);
+    },
+    [onNews, onSaved],
+  );
+
+  function become(next: State) {
+    latest.current = next;
+    setState(next);
+  }
+  const change = (some: Partial<State>) => {
+    past.current.push(latest.current);
+    become({ ...latest.current, ...some });
+    save(latest.current);
+  };
+  return {
+    state,
+    reader,
+    saved,
+    setReader,
+    choose: (label) => label && change({ label }),
+    draw: (box) => change({ box }),
+    write: (comment) => change({ comment }),
+    undo: () => {
+      const before = past.current.pop();
+      if (!before) return onNews("There is nothing to undo.");
+      become(before);
+      save(before);
+    },
+  };
+}
+
+/** The form in which a reader says what a case is. */
+export function Reviewing({ review, of, classes }: { review: Review; of: Case; classes: string[] }) {
+  const { state } = review;
+  return (
+    <section aria-label="Your review">
+      <h2>Your review</h2>
+      <label>
+        Reader
+        <input
+          value={review.reader}
+          maxLength={80}
+          autocomplete="off"
+          onInput={(event) => review.setReader(event.currentTarget.value)}
+        />
+      </label>
+      <div class="labels" role="radiogroup" aria-label="Label">
+        {classes.map((name, number) => (
+          <button
+            type="button"
+            role="radio"
+            aria-checked={state.label === name}
+            onClick={() => review.choose(name)}
+          >
+            <kbd>{number + 1}</kbd> {readable(name)}
+          </button>
+        ))}
+      </div>
+      <label>
+        Comment
+        <textarea
+          rows={2}
+          maxLength={4000}
+          value={state.comment}
+          onInput={(event) => review.write(event.currentTarget.value)}
+        />
+      </label>
+      <p>
+        <button type="button" onClick={review.undo}>
+          Undo
+        </button>
+        {state.box && (
+          <button type="button" onClick={() => review.draw(null)}>
+            Remove the box
+          </button>
+        )}
+        <span class="soft"> {state.label ? (review.saved ? "saved" : "not saved yet") : ""}</span>
+      </p>
+      {of.said.length > 0 && (
+        <details>
+          <summary>{of.said.length === 1 ? "One review" : `${of.said.length} reviews`} so far</summary>
+          <ul>
+            {of.said.map((own) => (
+              <li>
+                {own.reader}: {readable(own.label)}
+                {own.blind && ", blind"}
+                {own.box && ", with a box"} <span class="soft">{new Date(own.created).toLocaleString()}</span>
+              </li>
+            ))}
+          </ul>
+        </details>
+      )}
+    </section>
+  );
+}

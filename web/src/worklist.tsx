@@ -1,0 +1,134 @@
+import { useState } from "preact/hooks";
+import type { Summary } from "./api";
+import { percent, readable } from "./words";
+
+interface Query {
+  name: string;
+  label: string;
+  reviewed: string;
+}
+
+interface Properties {
+  cases: Summary[];
+  total: number;
+  open: string | undefined;
+  classes: string[];
+  query: Query;
+  busy: number | null;
+  blind: boolean;
+  onQuery: (query: Query) => void;
+  onFiles: (files: File[]) => void;
+  onOpen: (id: string) => void;
+}
+
+/** Cases that were taken in, and where new ones are dropped. */
+export function Worklist(props: Properties) {
+  const [over, setOver] = useState(false);
+  const { query } = props;
+  return (
+    <nav
+      class={over ? "list over" : "list"}
+      aria-label="Cases"
+      onDragOver={(event) => {
+        event.preventDefault();
+        setOver(true);
+      }}
+      onDragLeave={() => setOver(false)}
+      onDrop={async (event) => {
+        event.preventDefault();
+        setOver(false);
+        props.onFiles(await dropped(event.dataTransfer!));
+      }}
+    >
+      <label class="drop">
+        <input
+          type="file"
+          multiple
+          onChange={(event) => {
+            props.onFiles([...(event.currentTarget.files ?? [])]);
+            event.currentTarget.value = "";
+          }}
+        />
+        Drop files here, or choose them
+      </label>
+      {props.busy !== null && <progress value={props.busy || undefined} aria-label="Sending" />}
+      <div class="filters">
+        <input
+          type="search"
+          placeholder="Name"
+          aria-label="Name"
+          value={query.name}
+          onInput={(event) => props.onQuery({ ...query, name: event.currentTarget.value })}
+        />
+        {!props.blind && (
+          <select
+            aria-label="Answer"
+            value={query.label}
+            onChange={(event) => props.onQuery({ ...query, label: event.currentTarget.value })}
+          >
+            <option value="">any answer</option>
+            {props.classes.map((name) => (
+              <option value={name}>{readable(name)}</option>
+            ))}
+          </select>
+        )}
+        <select
+          aria-label="Reviewed"
+          value={query.reviewed}
+          onChange={(event) => props.onQuery({ ...query, reviewed: event.currentTarget.value })}
+        >
+          <option value="">all</option>
+          <option value="false">to review</option>
+          <option value="true">reviewed</option>
+        </select>
+      </div>
+      <ul>
+        {props.cases.map((one) => (
+          <li key={one.id}>
+            <button
+              type="button"
+              aria-current={one.id === props.open ? "true" : undefined}
+              onClick={() => props.onOpen(one.id)}
+            >
+              <span class="name">{one.name}</span>
+              <span class="soft">
+                {one.slices > 1 && `${one.slices} slices · `}
+                {one.status === "answered" ? (props.blind ? "answered" : told(one)) : one.status}
+                {one.reviews > 0 && " · reviewed"}
+              </span>
+            </button>
+          </li>
+        ))}
+      </ul>
+      <p class="soft">
+        {props.cases.length} of {props.total} cases · <a href="api/reviews.csv">reviews as a table</a>
+      </p>
+    </nav>
+  );
+}
+
+function told(one: Summary): string {
+  return one.label ? `${readable(one.label)}, ${percent(one.probability ?? 0)}` : "refused";
+}
+
+/** Return what was dropped, the files of dropped folders included. */
+async function dropped(data: DataTransfer): Promise<File[]> {
+  const entries = [...data.items].map((item) => item.webkitGetAsEntry?.()).filter((one) => one != null);
+  if (!entries.some((one) => one.isDirectory)) return [...data.files];
+  const files: File[] = [];
+  for (const entry of entries) await collect(entry, files);
+  return files;
+}
+
+async function collect(entry: FileSystemEntry, files: File[]): Promise<void> {
+  if (entry.isFile) {
+    files.push(await new Promise<File>((done, failed) => (entry as FileSystemFileEntry).file(done, failed)));
+    return;
+  }
+  const reader = (entry as FileSystemDirectoryEntry).createReader();
+  for (;;) {
+    const some = await new Promise<FileSystemEntry[]>((done, failed) => reader.readEntries(done, failed));
+    if (!some.length) return;
+    for (const one of some) await collect(one, files);
+  }
+}
