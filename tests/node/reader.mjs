@@ -122,7 +122,7 @@ await drop(page, files.series);
 await page.locator(".curve svg").waitFor();
 seen.slices = await page.locator(".slice").innerText();
 await page.mouse.move(x, y);
-await page.mouse.wheel(0, 120);
+await page.mouse.wheel(0, seen.slices.startsWith("Slice 1 ") ? 120 : -120);
 await page.waitForTimeout(300);
 seen.scrolled = await page.locator(".slice").innerText();
 await picture(page, "series");
