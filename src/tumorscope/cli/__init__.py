@@ -17,6 +17,7 @@ from tumorscope.cli import (  # noqa: F401  (each adds its verbs)
     scans,
     serve,
     training,
+    watch,
 )
 from tumorscope.cli.app import WALK, app
 from tumorscope.errors import TumorscopeError

@@ -15,8 +15,12 @@ from tumorscope.cli.options import AsJson, Debug, InPlane, KeepIdentifiers, Plan
 from tumorscope.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tumorscope.inference.archive import Runner
     from tumorscope.inference.bundle import Runtime
+    from tumorscope.inference.predict import Predictor
+    from tumorscope.records import Prediction
 
 
 class Scheduler(StrEnum):
@@ -76,6 +80,14 @@ def predict(
     ] = None,
     plane: InPlane = PlaneName.auto,
     keep_identifiers: KeepIdentifiers = False,
+    log: Annotated[
+        str | None,
+        typer.Option(
+            help="Also keep the answers in a log, for 'tumorscope watch': a folder, or "
+            "postgresql://…",
+            show_default="none",
+        ),
+    ] = None,
     quiet: Quietly = False,
     as_json: AsJson = False,
     debug: Debug = False,  # noqa: ARG001 (its callback does the work)
@@ -87,16 +99,21 @@ def predict(
     from tumorscope.inference.inputs import list_inputs  # noqa: PLC0415
     from tumorscope.inference.predict import Predictor  # noqa: PLC0415
     from tumorscope.inference.series import holds_series  # noqa: PLC0415
+    from tumorscope.support.extras import require_extra  # noqa: PLC0415
     from tumorscope.support.terminal import terminal_progress  # noqa: PLC0415
 
     bundle, inputs = _split_bundle(inputs)
+    if log is not None:
+        require_extra("watch", "--log")
+        if out is not None:
+            raise UsageError("--log keeps the answers itself: leave out --out.")
     if any(holds_series(Path(word)) for word in inputs):
         if engine is Scheduler.ray:
             raise UsageError("--engine ray takes slices, not series.")
         predictor = Predictor.load(bundle, runtime=cast("Runtime | None", runtime), threads=1)
         printed = Format.jsonl if as_json else answers
         outputs = SeriesOutputs(
-            printed, out, page, dicom, ScanOptions(plane.value, keep_identifiers)
+            printed, out, page, dicom, ScanOptions(plane.value, keep_identifiers), log
         )
         answer_series(predictor, inputs, workers or os.cpu_count(), outputs)
         return
@@ -123,9 +140,26 @@ def predict(
     else:
         scored = ArchiveCounts()
         predictor = Predictor.load(bundle, runtime=chosen, threads=1)
-        told = predictor.predict(names, workers=workers or os.cpu_count())
+        at_once = workers or os.cpu_count() or 1
+        told = predictor.predict(names, workers=at_once)
+        if log is not None:
+            told = _recorded(predictor, log, names, at_once)
         print_answers(counted(told, scored), predictor, Format.jsonl if as_json else answers)
     conclude(scored, inputs, out)
+
+
+def _recorded(
+    predictor: "Predictor", place: str, names: "Iterator[str]", workers: int
+) -> "Iterator[Prediction]":
+    """Yield answers that are written into a log before they are given."""
+    from tumorscope.watching.log import Log  # noqa: PLC0415 (an extra)
+    from tumorscope.watching.record import record_answers  # noqa: PLC0415
+
+    log = Log(place)
+    try:
+        yield from record_answers(predictor, log, names, workers)
+    finally:
+        log.close()
 
 
 def _split_bundle(words: list[str]) -> tuple[str, list[str]]:

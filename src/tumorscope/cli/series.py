@@ -33,6 +33,7 @@ class SeriesOutputs:
         page: the page that shows them.
         dicom: the folder of reports and pictures for the archive.
         scans: how files of a scanner are read.
+        log: where the answers are kept, too.
     """
 
     printed: Format
@@ -40,6 +41,7 @@ class SeriesOutputs:
     page: Path | None = None
     dicom: Path | None = None
     scans: ScanOptions = AS_EVER
+    log: str | None = None
 
 
 def answer_series(
@@ -58,6 +60,8 @@ def answer_series(
     shown: list[SeriesPrediction] = []
     pictures = SmallPictures() if outputs.page is not None else None
     answers = _answers(predictor, inputs, workers, outputs, pictures, shown)
+    if outputs.log is not None:
+        answers = _recorded(predictor, outputs.log, answers)
     if outputs.out is None:
         scored = ArchiveCounts()
         print_answers(counted(answers, scored), predictor, outputs.printed)
@@ -115,3 +119,17 @@ def _write_dicom(folder: Path, stack: Stack, answer: SeriesPrediction, card: Car
             typer.echo(f"DICOM: {path}", err=True)
     except UnreadableImage as error:
         typer.echo(f"{answer.input}: no report, since it {error}.", err=True)
+
+
+def _recorded(predictor: Predictor, place: str, answers: Iterator[Answer]) -> Iterator[Answer]:
+    """Yield answers after they were written into a log."""
+    from tumorscope.watching.log import Log  # noqa: PLC0415 (an extra)
+    from tumorscope.watching.record import record_alone  # noqa: PLC0415
+
+    log = Log(place)
+    try:
+        for answer in answers:
+            record_alone(predictor, log, answer)
+            yield answer
+    finally:
+        log.close()

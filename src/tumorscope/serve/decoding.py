@@ -29,6 +29,7 @@ from tumorscope.errors import TumorscopeError, UnreadableImage
 from tumorscope.inference.series import holds_series
 from tumorscope.records import LeftOut
 from tumorscope.serve.limits import Limits
+from tumorscope.watching.record import picture_facts
 
 ENDINGS = (".nii.gz", ".nii", ".dcm", ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 ZIP = b"PK\x03\x04"
@@ -263,7 +264,7 @@ def _cases(folder: Path, shown: dict[str, str], limits: Limits) -> Iterator[Deco
             reasons.append(f"{shown[name]}: {error}")
             continue
         pixels = found.pixels[None]
-        yield Decoded(shown[name], "image", "", "", (), _facts(pixels), pixels)
+        yield Decoded(shown[name], "image", "", "", (), picture_facts(pixels), pixels)
     if reasons and len(reasons) == len(shown):
         raise RefusedUpload("; ".join(reasons[:3]) + ".")
 
@@ -276,7 +277,7 @@ def _series(stack: Stack, shown: dict[str, str], limits: Limits) -> Decoded:
     slices = [stack.read(number).pixels for number in range(len(stack))]
     pixels: Any = np.stack(slices)
     own = set(stack.files)
-    facts = _facts(pixels)
+    facts = picture_facts(pixels)
     if stack.facts is not None:
         kept = asdict(stack.facts)
         facts |= {key: kept[key] for key in ("scanner", "field_strength") if kept[key]}
@@ -290,14 +291,3 @@ def _series(stack: Stack, shown: dict[str, str], limits: Limits) -> Decoded:
         facts=facts,
         pixels=pixels,
     )
-
-
-def _facts(pixels: NDArray[Any]) -> dict[str, Any]:
-    """Return what drift of inputs is seen by."""
-    return {
-        "slices": len(pixels),
-        "width": int(pixels.shape[2]),
-        "height": int(pixels.shape[1]),
-        "mean": round(float(pixels.mean()), 3),
-        "spread": round(float(pixels.std()), 3),
-    }

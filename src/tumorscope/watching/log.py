@@ -110,15 +110,19 @@ class Log:
         place: the folder, or the database without its password.
     """
 
-    def __init__(self, place: str | Path) -> None:
+    def __init__(self, place: str | Path, *, start: bool = True) -> None:
         """Open a log, or start one; one of an earlier version is brought up to date.
 
         Args:
             place: a folder, or `postgresql://user:password@host/database`.
+            start: whether to start one where there is none.
 
         Raises:
-            UsageError: it cannot be reached, written to, or is of a later version.
+            UsageError: it cannot be reached, written to, is of a later version, or is not there.
         """
+        is_folder = not str(place).startswith(POSTGRESQL)
+        if is_folder and not start and not (Path(place) / DATABASE).is_file():
+            raise UsageError(f"There is no log in {place}: 'predict --log' and 'serve' keep one.")
         self.place, self._engine = _engine(str(place))
         self._reader = self._engine.execution_options(**{READING: True})
         try:

@@ -1,0 +1,90 @@
+"""The verb watch."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tumorscope.cli.app import app
+from tumorscope.cli.options import AsJson, Debug
+
+
+class Alarm(StrEnum):
+    """What ends with exit code 1."""
+
+    drop = "drop"
+    drift = "drift"
+
+
+@app.command()
+def watch(
+    log: Annotated[str, typer.Argument(help="The log: a folder, or postgresql://…")],
+    truth: Annotated[
+        Path | None,
+        typer.Option(
+            help="A CSV with the true class of cases.", show_default="what readers said last"
+        ),
+    ] = None,
+    by: Annotated[str, typer.Option(help="Its column with the case's name or id.")] = "image",
+    label: Annotated[str, typer.Option(help="Its column with the class.")] = "label",
+    patient: Annotated[
+        str,
+        typer.Option(
+            help="Its column with whom a case belongs to.", show_default="as the log has it"
+        ),
+    ] = "",
+    expect: Annotated[
+        float | None,
+        typer.Option(
+            help="The accuracy below which a fall is looked for, such as 0.93.",
+            show_default="the lower end of the interval on the model's card",
+        ),
+    ] = None,
+    bundle: Annotated[
+        str | None,
+        typer.Option(
+            "--model", help="The model that is watched.", show_default="the newest in the log"
+        ),
+    ] = None,
+    page: Annotated[
+        Path | None, typer.Option(help="Write a page of it.", show_default="none")
+    ] = None,
+    fail_on: Annotated[
+        list[Alarm] | None, typer.Option(help="End with 1 on a drop, or on drift; repeatable.")
+    ] = None,
+    as_json: AsJson = False,
+    debug: Debug = False,  # noqa: ARG001 (its callback does the work)
+) -> None:
+    """Say whether a model still works, from its log and later truth."""
+    from tumorscope.commands.watch import watch as call  # noqa: PLC0415
+    from tumorscope.support.terminal import show, show_table  # noqa: PLC0415
+
+    watched = call(
+        log,
+        truth=truth,
+        by=by,
+        label=label,
+        patient=patient,
+        expect=expect,
+        model=bundle,
+        page=page,
+    )
+    if as_json:
+        show(watched.model_dump_json(indent=2))
+    else:
+        for sentence in watched.sentences:
+            show(sentence)
+        rows = [
+            ("answered", str(watched.cases - watched.failed - watched.refused)),
+            ("refused", str(watched.refused)),
+            ("could not be read", str(watched.failed)),
+            ("truths", str(watched.truths)),
+            ("patients with a truth", str(watched.patients)),
+        ]
+        show_table(("cases", "number"), rows)
+    if page is not None:
+        typer.echo(f"Page: {page}", err=True)
+    alarms = {Alarm.drop: watched.fell is not None, Alarm.drift: bool(watched.drift)}
+    if any(alarms[own] for own in fail_on or ()):
+        raise typer.Exit(1)

@@ -1,0 +1,271 @@
+"""A log and later truth to how a model does in use."""
+
+import csv
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+
+from tumorscope.errors import DataError, UsageError
+from tumorscope.evaluation.scores import mean_score
+from tumorscope.metrics.intervals import Clusters
+from tumorscope.schema.labels import same_class
+from tumorscope.schema.watch import DriftFound, Moment, Watched
+from tumorscope.schema.wording import with_interval
+from tumorscope.watching.drift import BATCH, FITTED, REFERENCE, find_drift
+from tumorscope.watching.log import Case, Log
+from tumorscope.watching.sequential import (
+    confidence_sequence,
+    drop_evidence,
+    first_passing,
+    gain_evidence,
+    needed,
+)
+
+HORIZON = 2000  # patients with a truth, over which the chance of a false alarm is 5 %
+FALLS = {"5 points": 0.05, "10 points": 0.10}
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What turned out to be true of a case.
+
+    Attributes:
+        label: its class.
+        patient: whom it belongs to; empty where that is not told.
+    """
+
+    label: str
+    patient: str = ""
+
+
+def watch_log(
+    log: Log, truths: Mapping[str, Truth] | None, expected: float, model: str = ""
+) -> Watched:
+    """Say how a model does in use.
+
+    Args:
+        log: of its answers.
+        truths: the true class of cases by id or name; what readers said last where None.
+        expected: the accuracy that was promised, in (0, 1).
+        model: digest of the model, or how it begins; the newest that has answered unless given.
+
+    Raises:
+        DataError: the log has no answer, or of no such model.
+        UsageError: the accuracy that is expected cannot be.
+    """
+    if not 0 < expected < 1:
+        raise UsageError(f"--expect {expected:g} is not a share between 0 and 1.")
+    answered = [case for case in log.all_cases() if case.answer is not None]
+    digests = [case.model for case in answered if case.model.startswith(model)]
+    if not digests:
+        raise DataError(
+            f"The log {log.place} holds no answer"
+            + (f" of a model {model}." if model else ": use 'predict --log' or 'serve' first.")
+        )
+    digest = digests[-1]
+    cases = [_with_patient(case, truths) for case in answered if case.model == digest]
+    known = [(case, truth) for case in cases if (truth := _truth(case, truths)) and _answers(case)]
+    readable = [case for case in cases if not (case.answer or {}).get("error")]
+    refused = np.array([not _answers(case) for case in readable], np.float64)
+    right = np.array([_is_right(case, truth) for case, truth in known], np.float64)
+    sure = np.array([_sure(case) for case, _ in known], np.float64)
+    clusters = Clusters.of([_owner(case) for case, _ in known])
+    moments, evidence, fell, beyond, chance = _over_time(known, expected)
+    drift = find_drift(cases)
+    firsts = _first_of_batches(cases)
+    alarms = tuple(
+        DriftFound(
+            look=own.look,
+            since=firsts[own.look - 1],
+            what=own.what,
+            distance=own.statistic,
+            p_value=own.p_value,
+            allowed=own.allowed,
+        )
+        for own in drift
+        if own.alarming
+    )
+    watched = Watched(
+        model=digest,
+        cases=len(cases),
+        failed=len(cases) - len(readable),
+        refused=int(refused.sum()),
+        refused_share=mean_score(refused, Clusters.of([_owner(case) for case in readable])),
+        truths=len(known),
+        patients=len(moments),
+        expected=expected,
+        chance=chance,
+        accuracy=mean_score(right, clusters),
+        calibration_gap=mean_score(sure - right, clusters, "signed"),
+        moments=moments,
+        fell=fell,
+        beyond_chance=beyond,
+        needed={
+            name: max(0, needed(expected, expected - fall) - len(moments))
+            for name, fall in FALLS.items()
+            if expected > fall
+        },
+        drift=alarms,
+        looks=max((own.look for own in drift), default=0),
+        sentences=(),
+    )
+    return watched.model_copy(update={"sentences": tuple(_sentences(watched, evidence))})
+
+
+def read_truths(path: Path, key: str, label: str, patient: str = "") -> dict[str, Truth]:
+    """Return what turned out to be true of cases from a table.
+
+    Args:
+        path: a CSV.
+        key: the column of the case's id or name.
+        label: the column of its class.
+        patient: the column of whom it belongs to; empty for none.
+
+    Raises:
+        DataError: it cannot be read, or has no such column.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            columns = reader.fieldnames or []
+            for name in (key, label, *([patient] if patient else [])):
+                if name not in columns:
+                    raise DataError(
+                        f"{path} has no column '{name}'; it has {', '.join(columns) or 'none'}."
+                    )
+            return {
+                row[key]: Truth(row[label], row[patient] if patient else "")
+                for row in reader
+                if row[label]
+            }
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"The truths in {path} cannot be read: {error}.") from error
+
+
+def _truth(case: Case, truths: Mapping[str, Truth] | None) -> str:
+    if truths is None:
+        return case.reviews[-1].label if case.reviews else ""
+    found = _looked_up(case, truths)
+    return found.label if found else ""
+
+
+def _looked_up(case: Case, truths: Mapping[str, Truth]) -> Truth | None:
+    names = (case.id, case.name, Path(case.name).name)
+    return next((truths[name] for name in names if name in truths), None)
+
+
+def _with_patient(case: Case, truths: Mapping[str, Truth] | None) -> Case:
+    found = _looked_up(case, truths) if truths else None
+    return replace(case, patient=found.patient) if found and found.patient else case
+
+
+def _answers(case: Case) -> bool:
+    return bool((case.answer or {}).get("accepted"))
+
+
+def _is_right(case: Case, truth: str) -> bool:
+    return same_class((case.answer or {}).get("label", "")) == same_class(truth)
+
+
+def _sure(case: Case) -> float:
+    return float(max((case.answer or {}).get("probabilities", {}).values(), default=0.0))
+
+
+def _owner(case: Case) -> str:
+    return case.patient or case.id
+
+
+def _over_time(
+    known: Sequence[tuple[Case, str]], expected: float
+) -> tuple[tuple[Moment, ...], float, datetime | None, datetime | None, float | None]:
+    """Return what was known after each patient, and when evidence sufficed."""
+    owners: dict[str, list[float]] = {}
+    since: dict[str, datetime] = {}
+    for case, truth in known:
+        owners.setdefault(_owner(case), []).append(float(_is_right(case, truth)))
+        since.setdefault(_owner(case), case.created)
+    if not owners:
+        return (), 0.0, None, None, None
+    values = np.array([np.mean(own) for own in owners.values()])
+    dates = list(since.values())
+    low, high = confidence_sequence(values)
+    evidence = drop_evidence(values, expected, HORIZON)
+    means = np.cumsum(values) / np.arange(1, len(values) + 1)
+    moments = tuple(
+        Moment(when=when, accuracy=mean, low=least, high=most, evidence=own)
+        for when, mean, least, most, own in zip(
+            dates, means.tolist(), low.tolist(), high.tolist(), evidence.tolist(), strict=True
+        )
+    )
+    counts = Counter(same_class(truth) for _, truth in known)
+    chance = max(counts.values()) / len(known)
+    fell = first_passing(evidence)
+    beyond = first_passing(gain_evidence(values, chance)) if chance < 1 else None
+    return (
+        moments,
+        float(evidence[-1]),
+        None if fell is None else dates[fell],
+        None if beyond is None else dates[beyond],
+        chance,
+    )
+
+
+def _first_of_batches(cases: Sequence[Case]) -> list[datetime]:
+    seen: dict[str, datetime] = {}
+    for case in cases:
+        if not (case.answer or {}).get("error"):
+            seen.setdefault(_owner(case), case.created)
+    dates = list(seen.values())
+    return dates[FITTED + REFERENCE :: BATCH]
+
+
+def _sentences(watched: Watched, evidence: float) -> list[str]:
+    said = []
+    if not watched.truths:
+        said.append("No truth is known yet, so nothing can be said of accuracy.")
+    else:
+        last = watched.moments[-1]
+        said.append(
+            f"It was right on {with_interval(watched.accuracy)} of {watched.truths} cases of "
+            f"{watched.patients} patients; bounds that hold however often one looks: "
+            f"{last.low:.1%} to {last.high:.1%}, by patient."
+        )
+        if watched.fell is not None:
+            said.append(
+                f"Accuracy is below the {watched.expected:.1%} that were expected, since "
+                f"{watched.fell:%Y-%m-%d} at the latest."
+            )
+        else:
+            said.append(
+                f"No fall below the {watched.expected:.1%} that were expected is shown (evidence "
+                f"{evidence:.2g} of 20)"
+                + "".join(
+                    f"; a fall of {name} could be told after {count} patients more at best"
+                    for name, count in watched.needed.items()
+                    if count
+                )
+                + "."
+            )
+        if watched.chance == 1:
+            said.append("All truths are of one class: nothing can be said against chance.")
+        elif watched.beyond_chance is not None:
+            said.append(f"Better than chance since {watched.beyond_chance:%Y-%m-%d}.")
+        else:
+            said.append("Not shown to be better than always naming the most frequent class.")
+    if not watched.looks:
+        said.append(
+            f"Too few cases to look for drift: {FITTED + REFERENCE + BATCH} are needed, of "
+            "different patients."
+        )
+    elif not watched.drift:
+        said.append(f"No drift in {watched.looks} looks.")
+    said += [
+        f"Since {own.since:%Y-%m-%d} cases differ from the early ones in {own.what} (distance "
+        f"{own.distance:.2f})."
+        for own in watched.drift[:5]
+    ]
+    return said
