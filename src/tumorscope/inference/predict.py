@@ -134,6 +134,9 @@ class Predictor:
     ) -> list[tuple[Prediction, NDArray[np.float32]]]:
         """Answer for some images at once, on the calling thread.
 
+        Who calls it from several threads holds NumPy's matrix products to one thread each, as
+        `predict` does: `threadpoolctl.threadpool_limits(1, user_api="blas")`.
+
         Args:
             images: the name and the grey levels of each, in [0, 255], shape (height, width).
 

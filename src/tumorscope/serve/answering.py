@@ -7,6 +7,7 @@ from queue import Empty, SimpleQueue
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from tumorscope.inference.predict import Predictor
 from tumorscope.records import Pixels, Prediction
@@ -31,6 +32,7 @@ class Answering:
             workers: how many.
         """
         self._predictor = predictor
+        self._limits = threadpool_limits(1, user_api="blas")  # they run side by side
         self._waiting: SimpleQueue[Waiting | None] = SimpleQueue()
         self._threads = [
             threading.Thread(target=self._work, name=f"answering-{n}", daemon=True)
@@ -51,6 +53,7 @@ class Answering:
             self._waiting.put(None)
         for thread in self._threads:
             thread.join()
+        self._limits.restore_original_limits()
 
     def _work(self) -> None:
         while (one := self._waiting.get()) is not None:

@@ -14,6 +14,7 @@ from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Str
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tumorscope._version import __version__
 from tumorscope.errors import TumorscopeError, UsageError
@@ -122,10 +123,15 @@ def _add_cases(app: FastAPI, reader: Reader) -> None:
         if len(files) > reader.limits.files:
             raise HTTPException(413, f"Send at most {reader.limits.files:,} files at once.")
         uploads = [(file.filename or "", file.file) for file in files]
-        cases = await run_in_threadpool(reader.take, uploads)
-        if len(cases) == 1:
-            await run_in_threadpool(reader.wait, cases[0], PATIENCE)
-        return [shown(await run_in_threadpool(_found, reader, case), kept=True) for case in cases]
+
+        def answered() -> list[CaseShown]:
+            """Take the upload in, and wait for the answer to a single case."""
+            cases = reader.take(uploads)
+            if len(cases) == 1:
+                reader.wait(cases[0], PATIENCE)
+            return [shown(_found(reader, case), kept=True) for case in cases]
+
+        return await run_in_threadpool(answered)
 
     @app.get("/api/cases")
     def cases(
@@ -241,13 +247,7 @@ def _add_about(app: FastAPI, reader: Reader) -> None:
     seconds = Histogram("tumorscope_request_seconds", "Time of requests", registry=registry)
     rows = Gauge("tumorscope_log_rows", "Rows of the log", ["table"], registry=registry)
 
-    @app.middleware("http")
-    async def count(request: Request, go_on: Callable[[Request], Any]) -> Any:
-        """Count requests and their time."""
-        with seconds.time():
-            response = await go_on(request)
-        answered.labels(request.method, str(response.status_code)).inc()
-        return response
+    app.add_middleware(Counting, requests=answered, seconds=seconds)
 
     @app.get("/api/model")
     def model() -> ModelShown:
@@ -280,6 +280,28 @@ def _add_about(app: FastAPI, reader: Reader) -> None:
         for table, number in reader.log.count().items():
             rows.labels(table).set(number)
         return PlainTextResponse(generate_latest(registry), media_type="text/plain; version=0.0.4")
+
+
+class Counting:
+    """Counts requests and their time for Prometheus."""
+
+    def __init__(self, app: ASGIApp, requests: Counter, seconds: Histogram) -> None:
+        self._app, self._requests, self._seconds = app, requests, seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, and note how it was answered."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def noted(message: Message) -> None:
+            """Note the status of the answer."""
+            if message["type"] == "http.response.start":
+                self._requests.labels(scope["method"], str(message["status"])).inc()
+            await send(message)
+
+        with self._seconds.time():
+            await self._app(scope, receive, noted)
 
 
 def _add_page(app: FastAPI) -> None:

@@ -23,7 +23,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.data.read import read_image
+from tumorscope.data.read import decode_image, read_image
 from tumorscope.data.scans.stacks import Stack, open_stacks
 from tumorscope.errors import TumorscopeError, UnreadableImage
 from tumorscope.inference.series import holds_series
@@ -33,6 +33,12 @@ from tumorscope.watching.record import picture_facts
 
 ENDINGS = (".nii.gz", ".nii", ".dcm", ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 ZIP = b"PK\x03\x04"
+DIRECT = (
+    b"\x89PNG\r\n\x1a\n",
+    b"\xff\xd8\xff",
+    b"BM",
+)  # images that are read from memory; PNG the longest
+PROCESSES = 2
 LONGEST = 120  # characters of a name that are kept
 DESCRIBED = "described.json"
 
@@ -65,7 +71,7 @@ class Decoded:
 
 
 class Decoder:
-    """Reads uploads in another process; one that dies or hangs is replaced."""
+    """Reads uploads in other processes; those that die or hang are replaced."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -94,6 +100,12 @@ class Decoder:
         Raises:
             RefusedUpload: it cannot be read, or takes more than it may.
         """
+        if len(uploads) == 1:
+            name, content = uploads[0]
+            start = content.read(len(DIRECT[0]))
+            content.seek(0)
+            if start.startswith(DIRECT):
+                return [self._image(shown_upload(name), content.read())]
         with tempfile.TemporaryDirectory(prefix="tumorscope-") as name:
             folder = Path(name)
             (folder / "in").mkdir()
@@ -104,29 +116,42 @@ class Decoder:
                 names.append(shown)
                 with (folder / "in" / f"{number:05}{_ending(shown)}").open("wb") as file:
                     shutil.copyfileobj(content, file)
-            future = self._submit(_decode, folder, names, self._limits)
-            try:
-                refused = future.result(timeout=self._limits.seconds)
-            except TimeoutError:
-                self.close()
-                raise RefusedUpload(
-                    f"Reading this takes more than {self._limits.seconds:g} seconds: send less of "
-                    "it at once."
-                ) from None
-            except (BrokenProcessPool, MemoryError):
-                self.close()
-                raise RefusedUpload(
-                    "Reading this takes more memory than an upload may: send less of it at once."
-                ) from None
+            refused = self._done(_decode, folder, names, self._limits)
             if refused:
                 raise RefusedUpload(refused)
             return list(_collect(folder / "out"))
+
+    def _image(self, name: str, content: bytes) -> Decoded:
+        """Read a plain image, for which nothing need be written to a disk."""
+        found = self._done(_decode_image, content)
+        if isinstance(found, str):
+            raise RefusedUpload(f"{name}: {found}.")
+        kind, shape, levels = found
+        pixels: Any = np.frombuffer(levels, kind).reshape(1, *shape)
+        return Decoded(name, "image", "", "", (), picture_facts(pixels), pixels)
+
+    def _done(self, function: Any, *arguments: object) -> Any:
+        """Return what a function gives in the other process."""
+        future = self._submit(function, *arguments)
+        try:
+            return future.result(timeout=self._limits.seconds)
+        except TimeoutError:
+            self.close()
+            raise RefusedUpload(
+                f"Reading this takes more than {self._limits.seconds:g} seconds: send less of it "
+                "at once."
+            ) from None
+        except (BrokenProcessPool, MemoryError):
+            self.close()
+            raise RefusedUpload(
+                "Reading this takes more memory than an upload may: send less of it at once."
+            ) from None
 
     def _submit(self, function: Any, *arguments: object) -> "Future[Any]":
         with self._lock:
             if self._pool is None:
                 self._pool = ProcessPoolExecutor(
-                    1,
+                    PROCESSES,
                     mp_context=multiprocessing.get_context("spawn"),
                     initializer=_limit,
                     initargs=(self._limits.memory,),
@@ -170,6 +195,17 @@ def _limit(memory: int) -> None:
         used = int(file.read().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + memory, used + memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _decode_image(content: bytes) -> "tuple[str, tuple[int, ...], bytes] | str":
+    """Read an image; return the type, shape and bytes of its pixels, or why it is refused."""
+    try:
+        pixels = decode_image(content).pixels
+    except UnreadableImage as error:
+        if isinstance(error.__cause__, MemoryError):
+            raise error.__cause__ from None
+        return str(error)
+    return pixels.dtype.str, pixels.shape, pixels.tobytes()
 
 
 def _decode(folder: Path, names: Sequence[str], limits: Limits) -> str:

@@ -7,9 +7,9 @@ may write to one.
 import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,10 @@ from sqlalchemy import (
     Engine,
     RowMapping,
     Select,
+    Table,
     create_engine,
     event,
     func,
-    insert,
     select,
 )
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -35,6 +35,7 @@ from sqlalchemy.pool import QueuePool
 from tumorscope.errors import UsageError
 from tumorscope.records import Prediction, SeriesPrediction
 from tumorscope.support.files import explained
+from tumorscope.watching.grouped import GroupedWriter
 from tumorscope.watching.tables import ANSWERS, CASES, REVIEWS
 
 DATABASE = "log.sqlite"
@@ -140,9 +141,11 @@ class Log:
                 f"The log {self.place} cannot be used ({_first_line(error)}): choose another with "
                 "--log, or ask who keeps the database."
             ) from error
+        self._writer = GroupedWriter(self._engine)
 
     def close(self) -> None:
-        """Give all connections back."""
+        """Write what waits, and give all connections back."""
+        self._writer.close()
         self._engine.dispose()
 
     def add_case(
@@ -165,8 +168,7 @@ class Log:
             "patient": patient,
             "files": dict(files or {}),
         }
-        with self._writing() as connection:
-            connection.execute(insert(CASES), row)
+        self._write(CASES, [row])
         return case
 
     def add_answer(
@@ -207,8 +209,7 @@ class Log:
             }
             for case, model, answer, facts, features in answers
         ]
-        with self._writing() as connection:
-            connection.execute(insert(ANSWERS), rows)
+        self._write(ANSWERS, rows)
 
     def add_review(self, case: str, review: Review) -> None:
         """Add what a reader says of a case.
@@ -220,8 +221,7 @@ class Log:
             raise UsageError(f"There is no case {case}.")
         row = {**asdict(review), "case_id": case}
         row["box"] = None if review.box is None else list(review.box)
-        with self._writing() as connection:
-            connection.execute(insert(REVIEWS), row)
+        self._write(REVIEWS, [row])
 
     def case(self, case: str) -> Case | None:
         """Return a case with its newest answer and its reviews; None where there is none."""
@@ -269,12 +269,10 @@ class Log:
                 for table in (CASES, ANSWERS, REVIEWS)
             }
 
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        """Open a transaction; what the database cannot take becomes a sentence."""
+    def _write(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Add rows, and return when they are safe; what the database cannot take is a sentence."""
         try:
-            with self._engine.begin() as connection:
-                yield connection
+            self._writer.write(table, rows)
         except DBAPIError as error:
             raise UsageError(
                 f"The log {self.place} cannot be written to ({_first_line(error)}): nothing of "
@@ -295,6 +293,7 @@ class Log:
             yield _case(row, said.get(row["id"], []))
 
 
+@cache
 def _cases() -> Select[Any]:
     """Return what asks for cases with their newest answers."""
     every = ANSWERS.alias()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from tumorscope.data.read import read_image
 from tumorscope.errors import UnreadableImage
@@ -52,7 +53,7 @@ def record_answers(
     """
     model, offered = card_digest(predictor.card), iter(names)
     waiting: deque[Future[list[Prediction]]] = deque()
-    with ThreadPoolExecutor(workers) as pool:
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
         while chunk := list(islice(offered, READ_BATCH)):
             waiting.append(pool.submit(_record_chunk, predictor, log, model, chunk))
             if len(waiting) > 2 * workers:

@@ -19,6 +19,7 @@ ALPHA = 0.05
 # expected; on a gain, the gain by what was left to gain.
 ON_FALLS = (0.03, 0.06, 0.12, 0.25)
 ON_GAINS = (0.1, 0.25, 0.5, 0.8)
+ENOUGH = 1e100  # evidence past which nobody doubts; more would overflow
 GRID = np.linspace(0.0005, 0.9995, 1000)
 
 Values = NDArray[np.float64]
@@ -76,7 +77,7 @@ def drop_evidence(values: Values, expected: float, horizon: int) -> Values:
     started, evidence = np.zeros(len(stakes)), np.empty(len(values))
     for n, value in enumerate(values):
         fresh = 1 / horizon if n < horizon else 0.0
-        started = (started + fresh) * (1 + stakes * (expected - value))
+        started = np.minimum((started + fresh) * (1 + stakes * (expected - value)), ENOUGH)
         # What has not been staked yet is kept.
         evidence[n] = started.mean() + max(0.0, 1 - (n + 1) / horizon)
     return evidence
