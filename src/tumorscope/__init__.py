@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tumorscope.commands.seeds import Series, train_seeds
     from tumorscope.commands.split import split
     from tumorscope.commands.train import train
+    from tumorscope.commands.watch import watch
     from tumorscope.data.catalogue import fetch_set
     from tumorscope.data.scans.profile import DeidentifyOptions
     from tumorscope.inference.predict import Predictor
@@ -68,6 +69,7 @@ __all__ = [
     "train",
     "train_folds",
     "train_seeds",
+    "watch",
 ]
 
 _MODULES = {
@@ -96,6 +98,7 @@ _MODULES = {
     "train": "tumorscope.commands.train",
     "train_folds": "tumorscope.commands.folds",
     "train_seeds": "tumorscope.commands.seeds",
+    "watch": "tumorscope.commands.watch",
 }
 
 

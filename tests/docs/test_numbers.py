@@ -339,3 +339,17 @@ def test_what_best_looks_at_and_relies_on() -> None:
         whole += f"({percent(own['low'])} to {percent(own['high'])})"
         by_class = [f"{percent(relied[change, kind]['answer_changes'])} %" for kind in kinds]
         holds(page, row(change, whole, *by_class))
+
+
+def test_how_often_watching_errs() -> None:
+    """The table of simulated years, cell by cell."""
+    page = DOCS / "using" / "reader.md"
+    for one in rows_of("watching"):
+        expected = f"{percent(one['expected'])} %" if one["expected"] else ""
+        what = one["what"]
+        if what == "fall is told":
+            what = f"a fall of {100 * float(one['fall']):.0f} points is told"
+        elif one["fall"]:
+            what = f"{what}, half a standard deviation"
+        share = f"{percent(one['share'])} % of {one['runs']}"
+        holds(page, row(what, expected, share, one["median_delay"], one["best_possible"]))
