@@ -17,7 +17,8 @@ from tests.databases import start_postgresql
 from tumorscope.errors import UsageError
 from tumorscope.records import Prediction
 from tumorscope.watching.agreement import agreements
-from tumorscope.watching.log import DATABASE, DRIVER, Log, Review, upgrade
+from tumorscope.watching.database import DATABASE, DRIVER, upgrade
+from tumorscope.watching.log import Log, Review
 from tumorscope.watching.tables import METADATA
 
 ANSWER = Prediction("a.png", "glioma", {"glioma": 0.75, "pituitary": 0.25}, ("glioma",), True)

@@ -14,35 +14,29 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from alembic import command
-from alembic.config import Config
 from alembic.util.exc import CommandError
 from numpy.typing import NDArray
 from sqlalchemy import (
-    Connection,
-    Engine,
     RowMapping,
     Select,
     Table,
-    create_engine,
-    event,
     func,
     select,
 )
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.pool import QueuePool
 
 from tumorscope.errors import UsageError
 from tumorscope.records import Prediction, SeriesPrediction
-from tumorscope.support.files import explained
+from tumorscope.watching.database import (
+    DATABASE,
+    POSTGRESQL,
+    READING,
+    lock,
+    open_database,
+    upgrade,
+)
 from tumorscope.watching.grouped import GroupedWriter
 from tumorscope.watching.tables import ANSWERS, CASES, REVIEWS
-
-DATABASE = "log.sqlite"
-READING = "tumorscope_reading"
-PATIENCE = 30  # seconds that a writer waits for another
-POSTGRESQL = "postgresql"
-DRIVER = "postgresql+pg8000"
 
 Answer = Prediction | SeriesPrediction
 
@@ -124,11 +118,11 @@ class Log:
         is_folder = not str(place).startswith(POSTGRESQL)
         if is_folder and not start and not (Path(place) / DATABASE).is_file():
             raise UsageError(f"There is no log in {place}: 'predict --log' and 'serve' keep one.")
-        self.place, self._engine = _engine(str(place))
+        self.place, self._engine = open_database(str(place))
         self._reader = self._engine.execution_options(**{READING: True})
         try:
             with self._engine.begin() as connection:
-                _lock(connection)
+                lock(connection)
                 upgrade(connection)
         except CommandError as error:
             self._engine.dispose()
@@ -340,57 +334,6 @@ def _review(row: RowMapping) -> Review:
 def _aware(moment: datetime) -> datetime:
     """Return a moment with its zone, which SQLite does not keep."""
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _engine(place: str) -> tuple[str, Engine]:
-    """Return where a log is, fit to be shown, and what connects to it."""
-    if place.startswith(POSTGRESQL):
-        address = DRIVER + place[place.index(":") :]
-        engine = create_engine(address, pool_pre_ping=True)
-        return engine.url.render_as_string(hide_password=True), engine
-    folder = Path(place)
-    with explained(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(
-        f"sqlite:///{folder / DATABASE}",
-        poolclass=QueuePool,
-        connect_args={"timeout": PATIENCE, "check_same_thread": False},
-    )
-    event.listen(engine, "connect", _prepare)
-    event.listen(engine, "begin", _begin)
-    return str(folder), engine
-
-
-def _prepare(connection: Any, _: object) -> None:
-    """Have SQLite write ahead, so that readers never wait, and keep what it has confirmed."""
-    connection.isolation_level = None  # transactions begin where SQLAlchemy says so
-    for setting in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {setting}")
-
-
-def _begin(connection: Connection) -> None:
-    """Take SQLite's only pen at once, unless to read: asked for half-way it may be refused."""
-    reads = connection.get_execution_options().get(READING)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
-
-
-def _lock(connection: Connection) -> None:
-    """Have others wait while the tables are brought up to date."""
-    if connection.dialect.name == POSTGRESQL:
-        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7012026)")
-
-
-def upgrade(connection: Connection, revision: str = "head") -> None:
-    """Bring the tables of a database up to date.
-
-    Args:
-        connection: in a transaction.
-        revision: the step to stop at.
-    """
-    settings = Config()
-    settings.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    settings.attributes["connection"] = connection
-    command.upgrade(settings, revision)
 
 
 def _first_line(error: Exception) -> str:
