@@ -85,7 +85,7 @@ def probed(
     predictor = explainer.predictor
     found = probe_embedding(lambda own: predictor.answers(own).embedding, pictures, columns)
     lines = [line(own) for own in found]
-    some = pictures.some(np.arange(min(4 * EXAMPLES, len(pictures))))
+    some = pictures.some(np.arange(min(EXAMPLES, len(pictures))))
     assert explainer.network is not None
     for method in explainer.mapped:
         checked = check_maps(explainer.network, predictor, some, method)
