@@ -38,7 +38,7 @@ async function drop(page, paths) {
     }
     return transfer;
   }, contents);
-  await page.dispatchEvent(".list", "drop", { dataTransfer: data });
+  await page.dispatchEvent("main", "drop", { dataTransfer: data });
 }
 
 async function picture(page, name) {
@@ -97,9 +97,9 @@ seen.darker = await colours(page);
 await page.keyboard.press("0");
 
 // A box, a label; both are there after the page is loaded again.
-await page.getByLabel("Reader", { exact: true }).fill("A. Reader");
+await page.getByLabel("Your name or initials").fill("A. Reader");
 await page.keyboard.press("Escape");
-await page.getByRole("button", { name: "Box", exact: true }).click();
+await page.getByRole("button", { name: "Draw box", exact: true }).click();
 await page.mouse.move(x - 60, y - 40);
 await page.mouse.down();
 await page.mouse.move(x + 50, y + 60, { steps: 5 });
@@ -112,7 +112,7 @@ await page.keyboard.press("2");
 await page.keyboard.press("Control+z");
 await page.waitForTimeout(1600);
 await page.reload();
-await page.getByText("reviews so far").or(page.getByText("One review")).waitFor();
+await page.getByText("saved version").waitFor();
 seen.kept = await page.locator("[role=radio][aria-checked=true]").innerText();
 await page.waitForTimeout(400);
 seen.boxed = await colours(page);

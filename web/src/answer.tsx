@@ -16,7 +16,7 @@ export function Answer({ of, shown, blind, model, onShow }: Properties) {
     return (
       <section aria-label="Answer of the model">
         <h2>The model's answer is hidden</h2>
-        <p class="soft">{blind ? "Label the case first: then it is shown." : "Press h to show it."}</p>
+        <p class="soft">{blind ? "It is shown once your label is saved." : "Press h to show it."}</p>
         {(!blind || of.said.length > 0) && (
           <button type="button" onClick={onShow}>
             Show it
@@ -33,10 +33,14 @@ export function Answer({ of, shown, blind, model, onShow }: Properties) {
     <section aria-label="Answer of the model">
       {answer.accepted ? (
         <h2>
-          {readable(answer.label)} <span class="soft">{inWords(answer.probabilities[answer.label] ?? 0)}</span>
+          {readable(answer.label)}{" "}
+          <span class="soft">{inWords(answer.probabilities[answer.label] ?? 0)}</span>
         </h2>
       ) : (
         <h2 class="warning">No answer: {answer.reason}</h2>
+      )}
+      {!answer.accepted && chances.length > 0 && (
+        <p class="soft">What the network gave, not to be relied on: the image was refused.</p>
       )}
       <table>
         <tbody>
@@ -53,12 +57,13 @@ export function Answer({ of, shown, blind, model, onShow }: Properties) {
       </table>
       {answer.accepted && answer.set && model?.error_rate != null && (
         <p>
+          Label set at an error rate of {percent(model.error_rate)}:{" "}
           {answer.set.length === 0
-            ? "Unlike any class that it knows."
+            ? "empty, no class is probable enough."
             : others.length
-              ? `It cannot exclude ${others.map(readable).join(" or ")}`
-              : "It excludes every other class"}
-          {answer.set.length > 0 && `, at an error rate of ${percent(model.error_rate)}.`}
+              ? `${answer.set.map(readable).join(", ")}.`
+              : `${readable(answer.set[0]!)} alone.`}{" "}
+          <span class="soft">The rate holds for images like those that it was calibrated on.</span>
         </p>
       )}
       {answer.note && <p class="soft">{answer.note}</p>}

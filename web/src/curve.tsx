@@ -42,7 +42,7 @@ export function Curve({ slices, at, healthy, label, onSlice }: Properties) {
       </svg>
       <figcaption>
         Probability of {what} along the stack: {percent(chances[at] ?? 0)} here
-        {!slices[at]?.accepted && ", slice not like those it was trained on"}
+        {!slices[at]?.accepted && `; not answered: ${slices[at]?.error ?? slices[at]?.reason ?? ""}`}
       </figcaption>
     </figure>
   );

@@ -1,8 +1,8 @@
-import { useCallback, useEffect, useState } from "preact/hooks";
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { follow, getCase, getCases, getModel, upload, type Case, type Model, type Summary } from "./api";
 import { Answer } from "./answer";
 import { Viewer } from "./viewer";
-import { Worklist } from "./worklist";
+import { dropped, Worklist } from "./worklist";
 import { Reviewing, useReview } from "./review";
 
 /** The whole page: a list of cases, the slices of one, and what the model and the reader say. */
@@ -15,9 +15,12 @@ export function Reader() {
   const [slice, setSlice] = useState(0);
   const [blind, setBlind] = useState(() => localStorage.getItem("blind") === "yes");
   const [shown, setShown] = useState(!blind); // whether the model's answer is
+  const isBlind = useRef(blind); // also for what was begun before the switch was turned
+  isBlind.current = blind;
+  const [seen, setSeen] = useState(!blind); // whether it ever was, for this case
   const [news, setNews] = useState("");
   const [busy, setBusy] = useState<number | null>(null);
-  const review = useReview(open, slice, !shown, setNews, (said) => {
+  const review = useReview(open, slice, blind && !seen, setNews, (said) => {
     setOpen((old) => (old ? { ...old, said: [...old.said, said], reviews: old.reviews + 1 } : old));
     if (blind) setShown(true);
     void list();
@@ -39,11 +42,12 @@ export function Reader() {
     async (id: string) => {
       const found = await getCase(id);
       setOpen(found);
-      setSlice(found.answer?.deciding?.[0] ?? 0);
-      setShown(!blind);
+      setSlice(isBlind.current ? 0 : (found.answer?.deciding?.[0] ?? 0));
+      setShown(!isBlind.current);
+      setSeen(!isBlind.current);
       history.replaceState(null, "", `#${id}`);
     },
-    [blind],
+    [],
   );
 
   const take = useCallback(
@@ -79,6 +83,22 @@ export function Reader() {
   }, []);
   useEffect(() => void list(), [list]);
   useEffect(() => localStorage.setItem("blind", blind ? "yes" : "no"), [blind]);
+  useEffect(() => {
+    if (shown) setSeen(true);
+  }, [shown]);
+  useEffect(() => {
+    const over = (event: DragEvent) => event.preventDefault();
+    const drop = async (event: DragEvent) => {
+      event.preventDefault();
+      if (event.dataTransfer) void take(await dropped(event.dataTransfer));
+    };
+    addEventListener("dragover", over);
+    addEventListener("drop", drop);
+    return () => {
+      removeEventListener("dragover", over);
+      removeEventListener("drop", drop);
+    };
+  }, [take]);
 
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
@@ -87,7 +107,7 @@ export function Reader() {
       if ((event.ctrlKey || event.metaKey) && event.key === "z") review.undo();
       else if (event.ctrlKey || event.metaKey || event.altKey) return;
       else if (/^[1-9]$/.test(event.key)) review.choose(model.classes[Number(event.key) - 1]);
-      else if (event.key === "h") setShown((now) => !now);
+      else if (event.key === "h") setShown((now) => !now && (!blind || review.saved_label));
       else if (event.key === "j" || event.key === "k") {
         const at = cases.findIndex((one) => one.id === open?.id);
         const next = cases[at + (event.key === "j" ? 1 : -1)];
@@ -97,7 +117,7 @@ export function Reader() {
     };
     addEventListener("keydown", press);
     return () => removeEventListener("keydown", press);
-  }, [model, cases, open, review, show]);
+  }, [model, cases, open, review, show, blind]);
 
   const healthy = model?.healthy ?? null;
   return (
@@ -116,6 +136,7 @@ export function Reader() {
             onChange={(event) => {
               setBlind(event.currentTarget.checked);
               setShown(!event.currentTarget.checked);
+              if (event.currentTarget.checked) setQuery((old) => ({ ...old, label: "" }));
             }}
           />
           Blind read
@@ -131,7 +152,7 @@ export function Reader() {
           busy={busy}
           blind={blind}
           onQuery={setQuery}
-          onFiles={take}
+          onFiles={(files) => void take(files)}
           onOpen={(id) => void show(id).catch((error: Error) => setNews(error.message))}
         />
         {open ? (
@@ -143,6 +164,7 @@ export function Reader() {
               shown={shown}
               methods={model?.methods ?? []}
               healthy={healthy}
+              localises={model?.localises ?? false}
               box={review.state.box}
               onBox={review.draw}
             />
@@ -153,14 +175,15 @@ export function Reader() {
           </>
         ) : (
           <section class="empty">
-            <p>Drop a slice, a DICOM series, a NIfTI volume or a zip of one anywhere on the list.</p>
+            <p>Drop a slice, a DICOM series, a NIfTI volume or a zip of these anywhere on the page.</p>
             {model && <p class="soft">{model.scope || model.summary}</p>}
           </section>
         )}
       </main>
       <footer>
         <span>
-          Keys: 1–9 label, h hide or show, ←→ slice, o overlay, b box, + − zoom, 0 reset, j k next case, Ctrl+Z undo
+          Keys: 1–9 label, h show or hide the answer, ←→ slice, o map, b draw a box, + − zoom, 0 reset view, j/k
+          next/previous case, Ctrl+Z undo. With a box: arrows move it, Shift-arrows size it, Delete removes it.
         </span>
       </footer>
       <p class="news" role="status" aria-live="polite">

@@ -16,6 +16,7 @@ export interface Review {
   state: State;
   reader: string;
   saved: boolean;
+  saved_label: boolean; // whether this reader's label is in the log
   setReader: (name: string) => void;
   choose: (label: string | undefined) => void;
   draw: (box: Box | null) => void;
@@ -40,12 +41,13 @@ export function useReview(
   const now = useRef({ of, slice, blind, reader });
   now.current = { of, slice, blind, reader };
 
+  const pending = useRef<(() => void) | null>(null); // what is saved before another case is opened
   useEffect(() => {
-    const last = of?.said.at(-1);
+    pending.current?.();
+    const last = now.current.blind ? undefined : of?.said.at(-1);
     become(last ? { label: last.label, box: last.box, comment: last.comment } : NOTHING);
     past.current = [];
     setSaved(true);
-    clearTimeout(timer.current);
   }, [of?.id]);
   useEffect(() => localStorage.setItem("reader", reader), [reader]);
 
@@ -54,18 +56,24 @@ export function useReview(
       clearTimeout(timer.current);
       setSaved(false);
       const at = now.current;
-      timer.current = window.setTimeout(async () => {
+      const write = async () => {
+        clearTimeout(timer.current);
+        pending.current = null;
         if (!at.of || !next.label) return;
-        if (!now.current.reader) return onNews("Say who you are, so that the review can be saved.");
+        if (!now.current.reader) return onNews("Not saved yet: enter your name.");
         try {
           const said = { ...next, reader: now.current.reader, blind: at.blind, slice: next.box ? at.slice : null };
-          onSaved(await send(at.of.id, said));
+          const kept = await send(at.of.id, said);
+          if (now.current.of?.id !== at.of.id) return;
+          onSaved(kept);
           setSaved(true);
           onNews("Saved.");
         } catch (error) {
           onNews((error as Error).message);
         }
-      }, WAIT);
+      };
+      pending.current = () => void write();
+      timer.current = window.setTimeout(write, WAIT);
     },
     [onNews, onSaved],
   );
@@ -83,7 +91,12 @@ export function useReview(
     state,
     reader,
     saved,
-    setReader,
+    saved_label: saved && state.label !== "",
+    setReader: (name) => {
+      setReader(name);
+      now.current.reader = name;
+      if (!saved && latest.current.label) save(latest.current);
+    },
     choose: (label) => label && change({ label }),
     draw: (box) => change({ box }),
     write: (comment) => change({ comment }),
@@ -103,7 +116,7 @@ export function Reviewing({ review, of, classes }: { review: Review; of: Case; c
     <section aria-label="Your review">
       <h2>Your review</h2>
       <label>
-        Reader
+        Your name or initials
         <input
           value={review.reader}
           maxLength={80}
@@ -141,11 +154,11 @@ export function Reviewing({ review, of, classes }: { review: Review; of: Case; c
             Remove the box
           </button>
         )}
-        <span class="soft"> {state.label ? (review.saved ? "saved" : "not saved yet") : ""}</span>
+        <span class="soft"> {!state.label ? "Choose a label to save." : review.saved ? "saved" : "not saved yet"}</span>
       </p>
       {of.said.length > 0 && (
         <details>
-          <summary>{of.said.length === 1 ? "One review" : `${of.said.length} reviews`} so far</summary>
+          <summary>{of.said.length === 1 ? "1 saved version" : `${of.said.length} saved versions`}</summary>
           <ul>
             {of.said.map((own) => (
               <li>

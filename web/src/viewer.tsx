@@ -9,6 +9,7 @@ interface Properties {
   shown: boolean;
   methods: string[];
   healthy: string | null;
+  localises: boolean;
   box: Box | null;
   onBox: (box: Box | null) => void;
 }
@@ -139,10 +140,10 @@ export function Viewer(props: Properties) {
             disabled={!shown}
             onChange={(event) => setOverlay(event.currentTarget.checked)}
           />
-          Overlay
+          Map
         </label>
         <select
-          aria-label="Method of the overlay"
+          aria-label="Method of the map"
           value={method}
           disabled={!shown}
           onChange={(event) => {
@@ -160,14 +161,14 @@ export function Viewer(props: Properties) {
           max={1}
           step={0.05}
           value={opacity}
-          aria-label="Opacity of the overlay"
+          aria-label="Opacity of the map"
           onInput={(event) => setOpacity(Number(event.currentTarget.value))}
         />
         <button type="button" aria-pressed={drawing} onClick={() => setDrawing(!drawing)}>
-          Box
+          Draw box
         </button>
         <button type="button" onClick={() => setView(PLAIN)}>
-          Reset
+          Reset view
         </button>
       </div>
       {trouble && <p class="warning">{trouble}</p>}
@@ -214,6 +215,11 @@ export function Viewer(props: Properties) {
           setView({ ...view, zoom: Math.min(Math.max(view.zoom * times, 0.5), 16) });
         }}
       />
+      <p class="soft">
+        {overlay && "The map shows where the network reads, yellow most, not that it reads it rightly. "}
+        {props.localises && "Blue: the model's box. "}Orange: yours. Drag: window and level. Shift-drag: pan. Ctrl-wheel:
+        zoom. Wheel: {of.slices > 1 ? "slices" : "zoom"}.
+      </p>
       {of.slices > 1 && (
         <>
           <label class="slice">

@@ -1,13 +1,10 @@
-// Numbers as words that mean the same to every reader.
+// How sure the model is, in words that claim no more than the number does.
 
 const SURE: [number, string][] = [
-  [0.99, "almost certain"],
-  [0.9, "very likely"],
-  [0.7, "likely"],
-  [0.4, "about as likely as not"],
-  [0.1, "unlikely"],
-  [0.01, "very unlikely"],
-  [0, "almost excluded"],
+  [0.95, "very high model confidence"],
+  [0.8, "high model confidence"],
+  [0.5, "moderate model confidence"],
+  [0, "low model confidence"],
 ];
 
 export function inWords(probability: number): string {

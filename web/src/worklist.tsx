@@ -1,4 +1,3 @@
-import { useState } from "preact/hooks";
 import type { Summary } from "./api";
 import { percent, readable } from "./words";
 
@@ -23,23 +22,9 @@ interface Properties {
 
 /** Cases that were taken in, and where new ones are dropped. */
 export function Worklist(props: Properties) {
-  const [over, setOver] = useState(false);
   const { query } = props;
   return (
-    <nav
-      class={over ? "list over" : "list"}
-      aria-label="Cases"
-      onDragOver={(event) => {
-        event.preventDefault();
-        setOver(true);
-      }}
-      onDragLeave={() => setOver(false)}
-      onDrop={async (event) => {
-        event.preventDefault();
-        setOver(false);
-        props.onFiles(await dropped(event.dataTransfer!));
-      }}
-    >
+    <nav class="list" aria-label="Cases">
       <label class="drop">
         <input
           type="file"
@@ -55,8 +40,8 @@ export function Worklist(props: Properties) {
       <div class="filters">
         <input
           type="search"
-          placeholder="Name"
-          aria-label="Name"
+          placeholder="File or series"
+          aria-label="Name of the file or series"
           value={query.name}
           onInput={(event) => props.onQuery({ ...query, name: event.currentTarget.value })}
         />
@@ -77,9 +62,9 @@ export function Worklist(props: Properties) {
           value={query.reviewed}
           onChange={(event) => props.onQuery({ ...query, reviewed: event.currentTarget.value })}
         >
-          <option value="">all</option>
-          <option value="false">to review</option>
-          <option value="true">reviewed</option>
+          <option value="">any review</option>
+          <option value="false">not reviewed by anyone</option>
+          <option value="true">reviewed by someone</option>
         </select>
       </div>
       <ul>
@@ -101,7 +86,7 @@ export function Worklist(props: Properties) {
         ))}
       </ul>
       <p class="soft">
-        {props.cases.length} of {props.total} cases · <a href="api/reviews.csv">reviews as a table</a>
+        {props.cases.length} shown, {props.total} in the log · <a href="api/reviews.csv">latest reviews (CSV)</a>
       </p>
     </nav>
   );
@@ -112,7 +97,7 @@ function told(one: Summary): string {
 }
 
 /** Return what was dropped, the files of dropped folders included. */
-async function dropped(data: DataTransfer): Promise<File[]> {
+export async function dropped(data: DataTransfer): Promise<File[]> {
   const entries = [...data.items].map((item) => item.webkitGetAsEntry?.()).filter((one) => one != null);
   if (!entries.some((one) => one.isDirectory)) return [...data.files];
   const files: File[] = [];
