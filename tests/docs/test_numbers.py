@@ -348,8 +348,8 @@ def test_how_often_watching_errs() -> None:
         expected = f"{percent(one['expected'])} %" if one["expected"] else ""
         what = one["what"]
         if what == "fall is told":
-            what = f"a fall of {100 * float(one['fall']):.0f} points is told"
+            what = f"a fall of {100 * float(one['fall']):.0f} points is detected"
         elif one["fall"]:
-            what = f"{what}, half a standard deviation"
+            what = f"{what.replace('told', 'detected')}, half a standard deviation"
         share = f"{percent(one['share'])} % of {one['runs']}"
         holds(page, row(what, expected, share, one["median_delay"], one["best_possible"]))

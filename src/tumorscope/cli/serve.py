@@ -36,9 +36,11 @@ def serve(
         bool, typer.Option("--no-store", help="Keep no uploads, only answers.")
     ] = False,
     host: Annotated[
-        str, typer.Option(help="The address to listen on; others than loopback need the token.")
+        str, typer.Option(help="The address to listen on; any but loopback requires the token.")
     ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen.")] = 8321,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 picks a free one.")
+    ] = 8321,
     name: Annotated[
         list[str] | None,
         typer.Option("--name", help="A host name by which it may be called; repeatable."),
@@ -47,12 +49,12 @@ def serve(
         str | None,
         typer.Option(
             envvar="TUMORSCOPE_TOKEN",
-            help="What requests must show; needed but on loopback.",
-            show_default="made up where it is needed",
+            help="Secret that every request must show, 16 characters or more.",
+            show_default="generated where it is required",
         ),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Cores that answer.", show_default="all")
+        int | None, typer.Option(min=1, help="CPU cores used to answer.", show_default="all")
     ] = None,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
     debug: Debug = False,  # noqa: ARG001 (its callback does the work)

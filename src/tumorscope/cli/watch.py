@@ -23,22 +23,23 @@ def watch(
     truth: Annotated[
         Path | None,
         typer.Option(
-            help="A CSV with the true class of cases.", show_default="what readers said last"
+            help="A CSV with the true class of cases.",
+            show_default="the last word of readers",
         ),
     ] = None,
-    by: Annotated[str, typer.Option(help="Its column with the case's name or id.")] = "image",
-    label: Annotated[str, typer.Option(help="Its column with the class.")] = "label",
+    by: Annotated[
+        str, typer.Option(help="Column of --truth with the case's name or id.")
+    ] = "image",
+    label: Annotated[str, typer.Option(help="Column of --truth with the true class.")] = "label",
     patient: Annotated[
         str,
-        typer.Option(
-            help="Its column with whom a case belongs to.", show_default="as the log has it"
-        ),
+        typer.Option(help="Column of --truth with the patient.", show_default="as the log has it"),
     ] = "",
     expect: Annotated[
         float | None,
         typer.Option(
             help="The accuracy below which a fall is looked for, such as 0.93.",
-            show_default="the lower end of the interval on the model's card",
+            show_default="with --model the lower end of the interval on its card",
         ),
     ] = None,
     bundle: Annotated[
@@ -48,10 +49,11 @@ def watch(
         ),
     ] = None,
     page: Annotated[
-        Path | None, typer.Option(help="Write a page of it.", show_default="none")
+        Path | None, typer.Option(help="Write the result as an HTML page.", show_default="none")
     ] = None,
     fail_on: Annotated[
-        list[Alarm] | None, typer.Option(help="End with 1 on a drop, or on drift; repeatable.")
+        list[Alarm] | None,
+        typer.Option(help="Exit with 1 on a drop of accuracy, or drift of cases."),
     ] = None,
     as_json: AsJson = False,
     debug: Debug = False,  # noqa: ARG001 (its callback does the work)

@@ -148,8 +148,9 @@ def _warnings(
         )
     if sanity is not None and (sanity.deletion.value or 0) >= (sanity.random_deletion.value or 0):
         said.append(
-            f"The maps of {sanity.method} find nothing here: hiding what they name first lowers "
-            "the probability of the answer no faster than hiding places in random order."
+            f"The maps of {sanity.method} are not shown to find what matters: on {sanity.images} "
+            "images, hiding first what they name lowered the probability of the answer no faster "
+            "than random order."
         )
     return said
 
@@ -163,14 +164,15 @@ def _sentences(maps: tuple[MapScores, ...], localisation: Localisation | None) -
         blind = max((one.pointing.value or 0) for one in maps if one.reference)
         said.append(
             f"The highest place of {best.method} lies in the lesion's box on "
-            f"{with_interval(best.pointing)} of {best.pointing.n} images; of a map that knows "
-            f"nothing on {blind:.1%}."
+            f"{with_interval(best.pointing)} of {best.pointing.n} images, the best of {len(own)} "
+            f"methods; that of the better reference map, an untrained network or a Gaussian in the "
+            f"middle, on {blind:.1%}."
         )
     if localisation is not None:
         said.append(
             "The box that the model gives overlaps the true one by "
-            f"{localisation.overlap.value:.2f} on average (IoU), and its centre lies in it on "
-            f"{with_interval(localisation.pointing)} of the images."
+            f"{localisation.overlap.value:.2f} on average (IoU), and its centre lies in the true "
+            f"one on {with_interval(localisation.pointing)} of the images."
         )
     return said
 
@@ -188,9 +190,9 @@ def _without_lesion(filled: Reliance | None, classes: tuple[str, ...]) -> list[s
     if not stays:
         return []
     return [
-        "It answers the same without the lesion: with the lesion filled from its surround, the "
-        f"answer stays for {', '.join(stays)} images. What it knows of these classes is not the "
-        "lesion alone."
+        "It mostly keeps its answer without the lesion: with the lesion filled from its surround, "
+        f"the answer stays for {', '.join(stays)} images. Its answers for these classes do not "
+        "depend on the lesion alone; some may be what it says by default."
     ]
 
 

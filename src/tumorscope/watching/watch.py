@@ -230,42 +230,49 @@ def _sentences(watched: Watched, evidence: float) -> list[str]:
     else:
         last = watched.moments[-1]
         said.append(
-            f"It was right on {with_interval(watched.accuracy)} of {watched.truths} cases of "
-            f"{watched.patients} patients; bounds that hold however often one looks: "
-            f"{last.low:.1%} to {last.high:.1%}, by patient."
+            f"It was right on {with_interval(watched.accuracy)} of {watched.truths} answered cases "
+            f"of {watched.patients} patients; mean accuracy of a patient {last.accuracy:.1%}, with "
+            f"bounds that hold however often one looks: {last.low:.1%} to {last.high:.1%}."
         )
         if watched.fell is not None:
             said.append(
-                f"Accuracy is below the {watched.expected:.1%} that were expected, since "
-                f"{watched.fell:%Y-%m-%d} at the latest."
+                f"Alarm: accuracy fell below the expected {watched.expected:.1%}; the evidence "
+                f"sufficed with the patient who first came on {watched.fell:%Y-%m-%d}. It may have "
+                "recovered since."
             )
         else:
             said.append(
-                f"No fall below the {watched.expected:.1%} that were expected is shown (evidence "
-                f"{evidence:.2g} of 20)"
+                f"No fall below the expected {watched.expected:.1%} has been shown (evidence "
+                f"{evidence:.2g}; the alarm is at 20)."
                 + "".join(
-                    f"; a fall of {name} could be told after {count} patients more at best"
+                    f" Had it been {name} lower from the start, the best possible test would need "
+                    f"about {count} more patients."
                     for name, count in watched.needed.items()
                     if count
                 )
-                + "."
             )
         if watched.chance == 1:
             said.append("All truths are of one class: nothing can be said against chance.")
         elif watched.beyond_chance is not None:
-            said.append(f"Better than chance since {watched.beyond_chance:%Y-%m-%d}.")
+            said.append(
+                "Shown to be better than always naming the most frequent class "
+                f"({watched.chance:.1%} of these truths), with the patient who first came on "
+                f"{watched.beyond_chance:%Y-%m-%d}."
+            )
         else:
             said.append("Not shown to be better than always naming the most frequent class.")
     if not watched.looks:
         said.append(
-            f"Too few cases to look for drift: {FITTED + REFERENCE + BATCH} are needed, of "
-            "different patients."
+            f"Too few patients to look for drift: {FITTED + REFERENCE + BATCH} are needed; a case "
+            "without a known patient counts as one."
         )
     elif not watched.drift:
-        said.append(f"No drift in {watched.looks} looks.")
+        said.append(f"No drift was detected in {watched.looks} batches of {BATCH} patients.")
     said += [
-        f"Since {own.since:%Y-%m-%d} cases differ from the early ones in {own.what} (distance "
-        f"{own.distance:.2f})."
+        f"The batch of {BATCH} patients that begins on {own.since:%Y-%m-%d} differs from the early "
+        f"ones in {own.what} (distance {own.distance:.2f})."
         for own in watched.drift[:5]
     ]
+    if len(watched.drift) > 5:
+        said.append(f"And {len(watched.drift) - 5} more alarms of drift.")
     return said
