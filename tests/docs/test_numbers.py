@@ -318,27 +318,60 @@ def test_the_table_of_planted_copies_is_that_of_its_file() -> None:
         assert f"{float(row['recall']):.1%}".replace("%", " %") + f" of {row['copies']}" in line
 
 
-def test_what_best_looks_at_and_relies_on() -> None:
-    """The two tables on explaining, cell by cell."""
+def ends_of(own: dict[str, str], name: str, shown: Callable[[str], str], unit: str = "") -> str:
+    """A score with its interval."""
+    low, high = (shown(own[f"{name}_{end}"]) for end in ("low", "high"))
+    return f"{shown(own[name])}{unit} ({low} to {high})"
+
+
+@pytest.mark.parametrize("name", ["best", "mobilenetv2-staged"])
+def test_what_models_look_at_and_rely_on(name: str) -> None:
+    """The tables on explaining, cell by cell."""
     page = DOCS / "using" / "explain.md"
-    kinds = ("glioma", "meningioma", "pituitary")
-    explained = {(one["method"], one["class"]): one for one in rows_of("explained-best")}
-    for method in {name for name, _ in explained}:
-        own = explained[method, "all"]
-        cells = [
-            f"{percent(own[m])} % ({percent(own[m + '_low'])} to {percent(own[m + '_high'])})"
-            for m in ("pointing", "energy")
+    for own in rows_of(f"maps-{name}"):
+        cells = [ends_of(own, key, percent, " %") for key in ("pointing", "energy")]
+        cells.append(ends_of(own, "iou", lambda value: f"{float(value):.2f}"))
+        parts = [f"{percent(own[key])} %" for key in ("recall", "small", "middle", "large")]
+        holds(page, row(own["method"], *cells, *parts))
+    for own in rows_of(f"reliance-{name}"):
+        parts = [f"{percent(own[key])} %" for key in ("glioma", "meningioma", "pituitary")]
+        holds(page, row(own["change"], ends_of(own, "answer_changes", percent, " %"), *parts))
+
+
+def test_what_localising_gives() -> None:
+    """The boxes of both recipes, and what learning them did to the classes."""
+    page = DOCS / "using" / "explain.md"
+    names = ("best-localise", "mobilenetv2-staged-localise")
+    for one, other in zip(*(rows_of(f"boxes-{name}") for name in names), strict=True):
+        share = one["score"] in ("iou at least 0.5", "pointing")
+        shown: Callable[[str], str] = percent if share else lambda value: f"{float(value):.2f}"
+        unit = " %" if share else ""
+        cells = [ends_of(own, "value", shown, unit) for own in (one, other)]
+        holds(page, row(one["score"], *cells))
+    rows = rows_of("localise-on-cheng")
+    best = {own["fold"]: own for own in rows_of("best-now-on-cheng") if own["seed"] == "2"}
+    pairs = {
+        "best": (best, {r["fold"]: r for r in rows if r["recipe"] == "best-localise"}),
+        "mobilenetv2-staged": tuple(
+            {r["fold"]: r for r in rows if r["recipe"] == f"staged-{own}"}
+            for own in ("false", "true")
+        ),
+    }
+    for name, (without, learned) in pairs.items():
+        folds = sorted(without)
+        means = [
+            f"{100 * np.mean([float(own[fold]['accuracy']) for fold in folds]):.1f} %"
+            for own in (without, learned)
         ]
-        ends = [f"{float(own[name]):.2f}" for name in ("iou", "iou_low", "iou_high")]
-        by_class = [f"{percent(explained[method, kind]['pointing'])} %" for kind in kinds]
-        holds(page, row(method, *cells, f"{ends[0]} ({ends[1]} to {ends[2]})", *by_class))
-    relied = {(one["change"], one["class"]): one for one in rows_of("reliance-best")}
-    for change in {name for name, _ in relied}:
-        own = relied[change, "all"]
-        whole = f"{percent(own['answer_changes'])} % "
-        whole += f"({percent(own['low'])} to {percent(own['high'])})"
-        by_class = [f"{percent(relied[change, kind]['answer_changes'])} %" for kind in kinds]
-        holds(page, row(change, whole, *by_class))
+        before, after = (
+            np.array([c == "1" for fold in folds for c in own[fold]["right"]])
+            for own in (without, learned)
+        )
+        groups = [group for fold in folds for group in learned[fold]["groups"].split()]
+        gain, ends = paired_gain(before, after, groups)
+        assert ends is not None
+        told = f"{100 * gain:+.1f} points ({100 * ends[0]:+.1f} to {100 * ends[1]:+.1f})"
+        holds(page, row(name, *means, told))
 
 
 def test_how_often_watching_errs() -> None:

@@ -33,8 +33,11 @@ from tests.report.test_browser import CHROMIUM, HERE
 from tests.scans import write_series
 from tumorscope.data.layouts import read_manifest
 from tumorscope.data.phantom import Head
+from tumorscope.data.read import read_image
 from tumorscope.inference.bundle import open_bundle
+from tumorscope.serve.answering import Answering
 from tumorscope.serve.app import make_app
+from tumorscope.serve.decoding import Decoder
 from tumorscope.serve.limits import Limits
 from tumorscope.serve.reader import Reader
 from tumorscope.watching.log import Log
@@ -187,6 +190,29 @@ def test_a_reader_that_dies_or_hangs_is_replaced(
     with TestClient(app) as own:
         done = own.post("/api/cases", files=as_files(images[0]))
         assert (done.status_code, "seconds" in done.json()["detail"]) == (422, True)
+
+
+def test_one_bad_slice_is_nobody_elses(tiny_run: tumorscope.Run, images: list[Path]) -> None:
+    """Of slices that are answered together, the one that cannot be fails alone."""
+    answering = Answering(tumorscope.Predictor.load(tiny_run.folder, threads=1), 1)
+    good = read_image(images[0]).pixels
+    bad = np.full((8, 8), np.inf, np.float32)
+    futures = [answering.submit(str(n), bad if n == 3 else good) for n in range(8)]
+    answering.close()
+    assert [future.exception() is not None for future in futures] == [n == 3 for n in range(8)]
+
+
+def test_a_dead_process_is_replaced(images: list[Path]) -> None:
+    """A process that reads and was killed while idle costs nobody an upload."""
+    decoder = Decoder(Limits())
+    decoder.start()
+    for child in psutil.Process().children(recursive=True):
+        if "spawn" in " ".join(child.cmdline()):
+            child.kill()
+    for _ in range(3):
+        (own,) = decoder([("a.png", io.BytesIO(images[0].read_bytes()))])
+        assert own.kind == "image"
+    decoder.close()
 
 
 def test_reviews_are_kept_and_exported(

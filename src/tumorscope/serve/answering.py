@@ -73,8 +73,11 @@ class Answering:
         try:
             answers = self._predictor.answer_all([(name, pixels) for name, pixels, _ in some])
         except Exception as error:  # noqa: BLE001 (goes to whoever waits)
-            for _, _, future in some:
-                future.set_exception(error)
+            if len(some) > 1:  # one of them is to blame, and no other client
+                for one in some:
+                    self._answer([one])
+            else:
+                some[0][2].set_exception(error)
             return
         for (_, _, future), answer in zip(some, answers, strict=True):
             future.set_result(answer)

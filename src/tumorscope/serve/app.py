@@ -43,6 +43,7 @@ REFUSED: dict[int | str, dict[str, Any]] = {
     code: {"model": Refusal} for code in (400, 401, 403, 404, 410, 413, 421, 422, 429, 503)
 }
 Number = Annotated[int, Query(ge=0, le=1_000_000)]
+METHODS = ("GET", "HEAD", "OPTIONS", "POST")
 MANIFEST = (
     *("image", "label", "patient_id", "x_center", "y_center", "width", "height"),
     *("slice", "reader", "blind", "comment", "predicted", "probability", "case"),
@@ -74,6 +75,7 @@ def make_app(reader: Reader, *, hosts: Sequence[str] = ("*",), token: str | None
         redoc_url=None,
         responses=REFUSED,
         max_body_size=reader.limits.upload,
+        form_limits={"max_files": reader.limits.files},
     )
     app.add_middleware(Guard, hosts=hosts, token=token, requests=reader.limits.requests)
     _handle_errors(app)
@@ -218,7 +220,7 @@ def _add_reviews(app: FastAPI, reader: Reader) -> None:
     def manifest() -> PlainTextResponse:
         """Return what readers said as a manifest that `tumorscope train` takes."""
         text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
+        writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
         writer.writerow(MANIFEST)
         for case in reader.log.all_cases():
             if case.reviews:
@@ -226,11 +228,12 @@ def _add_reviews(app: FastAPI, reader: Reader) -> None:
                 label = answer.get("label", "")
                 chance = answer.get("probabilities", {}).get(label, "")
                 box = own.box or ("",) * 4
-                told = (own.slice if own.slice is not None else "", own.reader, own.blind)
+                told = (own.slice if own.slice is not None else "",)
                 writer.writerow(
                     (
-                        *(case.name, own.label, case.patient, *box, *told),
-                        *(own.comment, label, chance, case.id),
+                        *(_harmless(case.name), _harmless(own.label), case.patient, *box),
+                        *(told[0], _harmless(own.reader), own.blind, _harmless(own.comment)),
+                        *(label, chance, case.id),
                     )
                 )
         return PlainTextResponse(text.getvalue(), media_type="text/csv")
@@ -239,6 +242,12 @@ def _add_reviews(app: FastAPI, reader: Reader) -> None:
     def agreement() -> list[Agreement]:
         """Say how far each two readers agree on the cases that both have read."""
         return [Agreement(**vars(own)) for own in agreements(reader.log.all_cases())]
+
+
+def _harmless(text: str) -> str:
+    """Return words of a client that no spreadsheet takes for a formula, on one line."""
+    line = " ".join(text.split())
+    return f"'{line}" if line.startswith(("=", "+", "-", "@")) else line
 
 
 def _add_about(app: FastAPI, reader: Reader) -> None:
@@ -270,7 +279,7 @@ def _add_about(app: FastAPI, reader: Reader) -> None:
         )
 
     @app.get("/api/health")
-    def health() -> dict[str, str]:
+    async def health() -> dict[str, str]:
         """Say that the server answers, and of which version it is."""
         return {"status": "ok", "version": __version__}
 
@@ -297,11 +306,16 @@ class Counting:
         async def noted(message: Message) -> None:
             """Note the status of the answer."""
             if message["type"] == "http.response.start":
-                self._requests.labels(scope["method"], str(message["status"])).inc()
+                self._requests.labels(method, str(message["status"])).inc()
             await send(message)
 
-        with self._seconds.time():
-            await self._app(scope, receive, noted)
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        try:
+            with self._seconds.time():
+                await self._app(scope, receive, noted)
+        except Exception:
+            self._requests.labels(method, "500").inc()
+            raise
 
 
 def _add_page(app: FastAPI) -> None:

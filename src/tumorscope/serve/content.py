@@ -1,6 +1,7 @@
 """Files under the digest of what they hold, written whole or not at all."""
 
 import hashlib
+import os
 import re
 from pathlib import Path
 from typing import BinaryIO
@@ -26,6 +27,8 @@ class ContentFolder:
             with replacing(path) as temporary, temporary.open("wb") as file:
                 while some := content.read(1 << 20):
                     file.write(some)
+                file.flush()
+                os.fsync(file.fileno())  # before the log says that it is there
         content.seek(0)
         return digest
 

@@ -1,23 +1,24 @@
-"""Uploads to slices, in a process of its own that may die without harm.
+"""Uploads to slices, in processes of their own that may die without harm.
 
 What a client sends is hostile until it is read: it is written under numbers, never under names of
-the client, and read by a process with a limit on its memory and its time. What comes back is plain
-arrays and short words.
+the client, and read by a process with a limit on its memory and its time. That holds back what is
+damaged or too large; it is no sandbox against a fault in a decoder that runs foreign code.
 """
 
 import contextlib
 import json
 import multiprocessing
+import os
 import shutil
 import signal
 import tempfile
-import threading
 import zipfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
+from queue import Queue
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -39,6 +40,7 @@ DIRECT = (
     b"BM",
 )  # images that are read from memory; PNG the longest
 PROCESSES = 2
+SMALL = 16 << 20  # bytes that need no file between two processes
 LONGEST = 120  # characters of a name that are kept
 DESCRIBED = "described.json"
 
@@ -70,23 +72,77 @@ class Decoded:
     pixels: NDArray[np.uint8] | NDArray[np.float32]
 
 
-class Decoder:
-    """Reads uploads in other processes; those that die or hang are replaced."""
+class _Process:
+    """One process that reads, replaced where it dies or hangs; no sandbox, but expendable."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._lock = threading.Lock()
         self._pool: ProcessPoolExecutor | None = None
 
+    def start(self) -> None:
+        """Start it, however long that takes."""
+        self._submit(int).result()
+
+    def run(self, function: Any, *arguments: object) -> Any:
+        """Return what a function gives there.
+
+        Raises:
+            RefusedUpload: it takes too long, or more memory than it may.
+        """
+        for attempt in range(2):  # it may have died while nobody asked
+            try:
+                return self._submit(function, *arguments).result(timeout=self._limits.seconds)
+            except TimeoutError:
+                self.end()
+                raise RefusedUpload(
+                    f"Reading this takes more than {self._limits.seconds:g} seconds: send less of "
+                    "it at once."
+                ) from None
+            except BrokenProcessPool:
+                self.end()
+                if attempt:
+                    break
+            except MemoryError:
+                break
+        raise RefusedUpload(
+            "Reading this takes more memory than an upload may: send less of it at once."
+        )
+
+    def _submit(self, function: Any, *arguments: object) -> "Future[Any]":
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(
+                1,
+                mp_context=multiprocessing.get_context("spawn"),
+                initializer=_limit,
+                initargs=(self._limits.memory,),
+            )
+        return self._pool.submit(function, *arguments)
+
+    def end(self) -> None:
+        """End the process; the next call starts another."""
+        _kill(self._pool)
+        self._pool = None
+
+
+class Decoder:
+    """Reads uploads in other processes, one at a time in each, so that none waits for another."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._processes = [_Process(limits) for _ in range(PROCESSES)]
+        self._idle: Queue[_Process] = Queue()
+        for process in self._processes:
+            self._idle.put(process)
+
     def close(self) -> None:
-        """End the process."""
-        with self._lock:
-            _kill(self._pool)
-            self._pool = None
+        """End the processes."""
+        for process in self._processes:
+            process.end()
 
     def start(self) -> None:
-        """Start the process, so that the first upload does not wait for it."""
-        self._submit(int).result()
+        """Start the processes, so that the first uploads do not wait for them."""
+        for process in self._processes:
+            process.start()
 
     def __call__(self, uploads: Sequence[tuple[str, BinaryIO]]) -> list[Decoded]:
         """Read an upload.
@@ -104,7 +160,7 @@ class Decoder:
             name, content = uploads[0]
             start = content.read(len(DIRECT[0]))
             content.seek(0)
-            if start.startswith(DIRECT):
+            if start.startswith(DIRECT) and _size(content) <= SMALL:
                 return [self._image(shown_upload(name), content.read())]
         with tempfile.TemporaryDirectory(prefix="tumorscope-") as name:
             folder = Path(name)
@@ -131,32 +187,18 @@ class Decoder:
         return Decoded(name, "image", "", "", (), picture_facts(pixels), pixels)
 
     def _done(self, function: Any, *arguments: object) -> Any:
-        """Return what a function gives in the other process."""
-        future = self._submit(function, *arguments)
+        """Return what a function gives in one of the processes, as soon as one is idle."""
+        process = self._idle.get()
         try:
-            return future.result(timeout=self._limits.seconds)
-        except TimeoutError:
-            self.close()
-            raise RefusedUpload(
-                f"Reading this takes more than {self._limits.seconds:g} seconds: send less of it "
-                "at once."
-            ) from None
-        except (BrokenProcessPool, MemoryError):
-            self.close()
-            raise RefusedUpload(
-                "Reading this takes more memory than an upload may: send less of it at once."
-            ) from None
+            return process.run(function, *arguments)
+        finally:
+            self._idle.put(process)
 
-    def _submit(self, function: Any, *arguments: object) -> "Future[Any]":
-        with self._lock:
-            if self._pool is None:
-                self._pool = ProcessPoolExecutor(
-                    PROCESSES,
-                    mp_context=multiprocessing.get_context("spawn"),
-                    initializer=_limit,
-                    initargs=(self._limits.memory,),
-                )
-            return self._pool.submit(function, *arguments)
+
+def _size(content: BinaryIO) -> int:
+    size = content.seek(0, os.SEEK_END)
+    content.seek(0)
+    return size
 
 
 def shown_upload(given: str) -> str:

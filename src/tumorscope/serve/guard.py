@@ -55,7 +55,10 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answer = self._refusal(scope)
+        try:
+            answer = self._refusal(scope)
+        except ValueError:  # a host or an origin that is none
+            answer = _said(400, "This request cannot be understood.")
 
         async def guarded(message: Message) -> None:
             """Add what tells the browser to be careful."""

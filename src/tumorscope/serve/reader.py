@@ -1,5 +1,6 @@
 """What the page and the interface ask for: cases taken in, answered, shown, reviewed."""
 
+import contextlib
 import hashlib
 import io
 import logging
@@ -108,18 +109,24 @@ class Reader:
         self._explaining = threading.Lock()
         self._explainer: Explainer | None = None
 
-    def start(self) -> int:
-        """Answer what an earlier server left without an answer; return how many cases that is."""
+    def start(self) -> None:
+        """Get ready, and begin to answer what an earlier server left without an answer."""
         self._decoder.start()
-        left = [case for case in self.log.cases(count=1000) if case.answer is None]
-        for case in left:
-            try:
-                decoded = self._decoded(case)
-            except (Gone, RefusedUpload) as error:
-                self._write_error(case.id, case.name, case.kind, str(error))
+        self._background.submit(self._catch_up)
+
+    def _catch_up(self) -> None:
+        """Answer the cases without an answer whose images are kept; others may be another's."""
+        if self._store is None:
+            return
+        for case in [own for own in self.log.all_cases() if own.answer is None and own.files]:
+            if case.id in self._jobs:
                 continue
-            self._begin(case.id, decoded)
-        return len(left)
+            try:
+                self._begin(case.id, self._decoded(case))
+            except (Gone, RefusedUpload) as error:
+                self._write_error(case.id, case, str(error))
+            except Exception:
+                logger.exception("case %s", case.id)
 
     def close(self) -> None:
         """Answer what waits, and end."""
@@ -270,13 +277,15 @@ class Reader:
         except Exception as error:
             logger.exception("case %s", job.case)
             message = str(error) if isinstance(error, TumorscopeError) else "it cannot be answered"
+            with contextlib.suppress(TumorscopeError):  # where the log itself is the trouble
+                self._write_error(job.case, decoded, message)
             job.advance(error=message)
         else:
             job.advance(finished=True)
 
-    def _write_error(self, case: str, name: str, kind: str, error: str) -> None:
-        make = Prediction if kind == "image" else SeriesPrediction
-        self.log.add_answer(case, self.model, make(name, error=error), {})
+    def _write_error(self, case: str, of: Case | Decoded, error: str) -> None:
+        make = Prediction if of.kind == "image" else SeriesPrediction
+        self.log.add_answer(case, self.model, make(of.name, error=error), {})
 
     def _slice(self, case: Case, number: int) -> NDArray[Any]:
         pixels = self._pixels.get(case.id)

@@ -8,7 +8,7 @@ import numpy as np
 
 from tumorscope.metrics import scores as metrics
 from tumorscope.metrics.intervals import Clusters, interval
-from tumorscope.watching.log import Case
+from tumorscope.watching.log import Case, owner
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def agreements(cases: Iterable[Case]) -> list[Agreement]:
     said: dict[str, dict[str, str]] = {}
     owners: dict[str, str] = {}
     for case in cases:
-        owners[case.id] = case.patient or case.id
+        owners[case.id] = owner(case)
         for review in case.reviews:
             said.setdefault(review.reader, {})[case.id] = review.label
     return [_agreement(one, other, said, owners) for one, other in combinations(sorted(said), 2)]

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from tumorscope.watching.log import Case
+from tumorscope.watching.log import Case, owner
 
 # Owners of cases: those by which directions are found, those that others are compared with, and
 # those of a look. Directions fit whom they were found by too well to be compared with them.
@@ -82,7 +82,7 @@ def find_drift(cases: Sequence[Case], alpha: float = ALPHA) -> tuple[Drift, ...]
 def _one_an_owner(cases: Sequence[Case]) -> list[Case]:
     first: dict[str, Case] = {}
     for case in cases:
-        first.setdefault(case.patient or case.id, case)
+        first.setdefault(owner(case), case)
     return list(first.values())
 
 

@@ -4,6 +4,7 @@ A log is a folder with a SQLite database, or the address of a PostgreSQL databas
 may write to one.
 """
 
+import hashlib
 import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
@@ -37,6 +38,8 @@ from tumorscope.watching.database import (
 )
 from tumorscope.watching.grouped import GroupedWriter
 from tumorscope.watching.tables import ANSWERS, CASES, REVIEWS
+
+NOTHING = hashlib.sha256().hexdigest()  # the content of a file that cannot be read
 
 Answer = Prediction | SeriesPrediction
 
@@ -285,6 +288,11 @@ class Log:
                     said.setdefault(own["case_id"], []).append(_review(own))
         for row in rows:
             yield _case(row, said.get(row["id"], []))
+
+
+def owner(case: Case) -> str:
+    """Return what a case counts for: its patient, else its content, so that a copy counts once."""
+    return case.patient or (case.content if case.content != NOTHING else "") or case.id
 
 
 @cache

@@ -17,9 +17,7 @@ from tumorscope.inference.bundle import card_digest
 from tumorscope.inference.predict import READ_BATCH, Predictor
 from tumorscope.records import Pixels, Prediction, SeriesPrediction
 from tumorscope.support.files import shown_name
-from tumorscope.watching.log import Log
-
-NOTHING = hashlib.sha256().hexdigest()  # of a file that cannot be read
+from tumorscope.watching.log import NOTHING, Log
 
 
 def picture_facts(pixels: NDArray[Any]) -> dict[str, Any]:

@@ -28,7 +28,8 @@ Values = NDArray[np.float64]
 def confidence_sequence(values: Values, alpha: float = ALPHA) -> tuple[Values, Values]:
     """Return bounds of the mean after each value that hold for all of them together.
 
-    The mean lies between both at every moment with probability 1 - alpha. By a mixture of
+    As long as the mean does not change, it lies between both at every moment with probability
+    1 - alpha; where it has changed, they are about the mean of all values so far. By a mixture of
     likelihood ratios over a Beta(1/2, 1/2); what bounds coins bounds every value in [0, 1] of the
     same mean, since the ratios are convex.
 
@@ -51,11 +52,11 @@ def confidence_sequence(values: Values, alpha: float = ALPHA) -> tuple[Values, V
         evidence = own - total * np.log(GRID) - (count - total) * np.log1p(-GRID)
         kept = np.flatnonzero(evidence < math.log(1 / alpha))
         if len(kept):
-            low[n] = 0.0 if kept[0] == 0 else GRID[kept[0]]
-            high[n] = 1.0 if kept[-1] == len(GRID) - 1 else GRID[kept[-1]]
+            low[n] = 0.0 if kept[0] == 0 else GRID[kept[0] - 1]
+            high[n] = 1.0 if kept[-1] == len(GRID) - 1 else GRID[kept[-1] + 1]
         else:  # between two points of the grid
             low[n] = high[n] = total / count
-    return np.maximum.accumulate(low), np.minimum.accumulate(high)
+    return low, high
 
 
 def drop_evidence(values: Values, expected: float, horizon: int) -> Values:

@@ -16,7 +16,7 @@ from tumorscope.schema.labels import same_class
 from tumorscope.schema.watch import DriftFound, Moment, Watched
 from tumorscope.schema.wording import with_interval
 from tumorscope.watching.drift import BATCH, FITTED, REFERENCE, find_drift
-from tumorscope.watching.log import Case, Log
+from tumorscope.watching.log import Case, Log, owner
 from tumorscope.watching.sequential import (
     confidence_sequence,
     drop_evidence,
@@ -67,13 +67,16 @@ def watch_log(
             + (f" of a model {model}." if model else ": use 'predict --log' or 'serve' first.")
         )
     digest = digests[-1]
-    cases = [_with_patient(case, truths) for case in answered if case.model == digest]
+    own = [case for case in answered if case.model == digest]
+    if truths:
+        _refuse_ambiguous(own, truths)
+    cases = [_with_patient(case, truths) for case in own]
     known = [(case, truth) for case in cases if (truth := _truth(case, truths)) and _answers(case)]
     readable = [case for case in cases if not (case.answer or {}).get("error")]
     refused = np.array([not _answers(case) for case in readable], np.float64)
     right = np.array([_is_right(case, truth) for case, truth in known], np.float64)
     sure = np.array([_sure(case) for case, _ in known], np.float64)
-    clusters = Clusters.of([_owner(case) for case, _ in known])
+    clusters = Clusters.of([owner(case) for case, _ in known])
     moments, evidence, fell, beyond, chance = _over_time(known, expected)
     drift = find_drift(cases)
     firsts = _first_of_batches(cases)
@@ -94,7 +97,7 @@ def watch_log(
         cases=len(cases),
         failed=len(cases) - len(readable),
         refused=int(refused.sum()),
-        refused_share=mean_score(refused, Clusters.of([_owner(case) for case in readable])),
+        refused_share=mean_score(refused, Clusters.of([owner(case) for case in readable])),
         truths=len(known),
         patients=len(moments),
         expected=expected,
@@ -137,11 +140,13 @@ def read_truths(path: Path, key: str, label: str, patient: str = "") -> dict[str
                     raise DataError(
                         f"{path} has no column '{name}'; it has {', '.join(columns) or 'none'}."
                     )
-            return {
-                row[key]: Truth(row[label], row[patient] if patient else "")
-                for row in reader
-                if row[label]
-            }
+            found: dict[str, Truth] = {}
+            for row in reader:
+                if row[label]:
+                    told = Truth(row[label], row[patient] if patient else "")
+                    if found.setdefault(row[key], told).label != told.label:
+                        raise DataError(f"{path} gives {row[key]} two classes.")
+            return found
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"The truths in {path} cannot be read: {error}.") from error
 
@@ -156,6 +161,20 @@ def _truth(case: Case, truths: Mapping[str, Truth] | None) -> str:
 def _looked_up(case: Case, truths: Mapping[str, Truth]) -> Truth | None:
     names = (case.id, case.name, Path(case.name).name)
     return next((truths[name] for name in names if name in truths), None)
+
+
+def _refuse_ambiguous(cases: Sequence[Case], truths: Mapping[str, Truth]) -> None:
+    """Refuse truths whose name is that of different images."""
+    contents: dict[str, set[str]] = {}
+    for case in cases:
+        for name in {case.name, Path(case.name).name}:
+            contents.setdefault(name, set()).add(case.content)
+    for name in truths:
+        if len(contents.get(name, ())) > 1:
+            raise DataError(
+                f"Several images of the log are called {name}: give their ids or whole names "
+                "with --by."
+            )
 
 
 def _with_patient(case: Case, truths: Mapping[str, Truth] | None) -> Case:
@@ -175,10 +194,6 @@ def _sure(case: Case) -> float:
     return float(max((case.answer or {}).get("probabilities", {}).values(), default=0.0))
 
 
-def _owner(case: Case) -> str:
-    return case.patient or case.id
-
-
 def _over_time(
     known: Sequence[tuple[Case, str]], expected: float
 ) -> tuple[tuple[Moment, ...], float, datetime | None, datetime | None, float | None]:
@@ -186,8 +201,8 @@ def _over_time(
     owners: dict[str, list[float]] = {}
     since: dict[str, datetime] = {}
     for case, truth in known:
-        owners.setdefault(_owner(case), []).append(float(_is_right(case, truth)))
-        since.setdefault(_owner(case), case.created)
+        owners.setdefault(owner(case), []).append(float(_is_right(case, truth)))
+        since.setdefault(owner(case), case.created)
     if not owners:
         return (), 0.0, None, None, None
     values = np.array([np.mean(own) for own in owners.values()])
@@ -201,8 +216,7 @@ def _over_time(
             dates, means.tolist(), low.tolist(), high.tolist(), evidence.tolist(), strict=True
         )
     )
-    counts = Counter(same_class(truth) for _, truth in known)
-    chance = max(counts.values()) / len(known)
+    chance = _chance(known)
     fell = first_passing(evidence)
     beyond = first_passing(gain_evidence(values, chance)) if chance < 1 else None
     return (
@@ -214,11 +228,23 @@ def _over_time(
     )
 
 
+def _chance(known: Sequence[tuple[Case, str]]) -> float:
+    """Return the share of the most frequent true class, mean over patients."""
+    own: dict[str, Counter[str]] = {}
+    for case, truth in known:
+        own.setdefault(owner(case), Counter())[same_class(truth)] += 1
+    shares: Counter[str] = Counter()
+    for counts in own.values():
+        for name, count in counts.items():
+            shares[name] += count / counts.total()  # type: ignore[assignment]
+    return max(shares.values()) / len(own)
+
+
 def _first_of_batches(cases: Sequence[Case]) -> list[datetime]:
     seen: dict[str, datetime] = {}
     for case in cases:
         if not (case.answer or {}).get("error"):
-            seen.setdefault(_owner(case), case.created)
+            seen.setdefault(owner(case), case.created)
     dates = list(seen.values())
     return dates[FITTED + REFERENCE :: BATCH]
 

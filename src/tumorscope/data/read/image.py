@@ -26,6 +26,7 @@ from tumorscope.records import Pixels, Slice
 for talker in ("PIL", "tifffile"):  # what matters is raised, and nothing goes to the terminal
     logging.getLogger(talker).addHandler(logging.NullHandler())
 
+LARGE = 1e30  # a spread of levels that single precision cannot scale
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF")
 MAX_PIXELS = 40_000_000  # some 6,300 × 6,300; a larger "slice" is a decompression bomb
 BUDGET = PixelBudget(MAX_PIXELS)  # of all workers: some 16 bytes a pixel while it is decoded
@@ -218,4 +219,7 @@ def _scaled_to_255(levels: np.ndarray[tuple[int, int], np.dtype[np.float32]]) ->
     highest = float(levels.max())
     if highest == lowest:
         return np.zeros(levels.shape, np.uint8)
+    if highest - lowest > LARGE or highest - lowest < 1 / LARGE:  # single precision overflows
+        wide = levels.astype(np.float64)
+        return ((wide - lowest) * (255.0 / (highest - lowest))).clip(0, 255).astype(np.float32)
     return ((levels - lowest) * np.float32(255.0 / (highest - lowest))).astype(np.float32)

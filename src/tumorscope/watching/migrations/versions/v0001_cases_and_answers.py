@@ -51,6 +51,12 @@ def add_only(table: str) -> None:
                 f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table} "
                 "BEGIN SELECT RAISE(ABORT, 'rows of a log are never changed'); END"
             )
+        # INSERT OR REPLACE would remove a row without asking the trigger above.
+        op.execute(
+            f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "  # noqa: S608 (ours)
+            f"WHEN EXISTS (SELECT 1 FROM {table} WHERE number = NEW.number) "
+            "BEGIN SELECT RAISE(ABORT, 'rows of a log are never changed'); END"
+        )
         return
     op.execute(
         "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger AS "
