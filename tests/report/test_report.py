@@ -139,6 +139,7 @@ def test_run_holds_every_output(tiny_run: tumorscope.Run) -> None:
         *("figures/samples.png", "figures/validation_images.png", "figures/test_images.png"),
         *("figures/against_controls.png", "figures/reliability.png", "figures/risk_coverage.png"),
         *("figures/subgroups.png", "figures/mistakes.png", "model-card.md", "evidence.md"),
+        *("figures/likeness.png", "looking.png"),
     }
 
 

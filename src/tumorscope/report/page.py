@@ -80,7 +80,7 @@ def write_report(
     formats: Sequence[str] = (),
     looked: Examination | None = None,
 ) -> None:
-    """Write `report.html`, `figures/`, `model-card.md` and `evidence.md` into a folder.
+    """Write `report.html`, `figures/`, `looking.png`, `model-card.md` and `evidence.md` into a folder.
 
     Args:
         folder: where to write.
@@ -100,7 +100,7 @@ def write_report(
     pictures = write_exploration(folder, store, partition, made.recipe, formats)
     if looked is not None:
         pictures["examples"] = example_sheet(looked)
-        write_bytes(folder / "figures" / "examples.png", pictures["examples"])
+        write_bytes(folder / "looking.png", pictures["examples"])
         if looked.explained.sanity is not None:
             drawn["likeness"] = likeness(looked.explained.sanity)
     pictures |= write_figures(folder / "figures", drawn, formats)
