@@ -80,7 +80,7 @@ def write_report(
     formats: Sequence[str] = (),
     looked: Examination | None = None,
 ) -> None:
-    """Write `report.html`, `figures/`, `looking.png`, `model-card.md` and `evidence.md` into a folder.
+    """Write `report.html`, `figures/`, `looking.png` and the two documents into a folder.
 
     Args:
         folder: where to write.
