@@ -11,7 +11,7 @@ SECONDS ?= 60
 # How many random trees `make fuzz` draws.
 TREES ?= 300
 
-.PHONY: help demo test lint docs examples setup bench fuzz pins clean
+.PHONY: help demo test lint docs examples page setup bench fuzz pins clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ docs: $(READY)  ## build the documentation site into docs/_build/html
 
 examples: $(READY)  ## run the notebooks of examples/ on few drawn slices
 	$(BIN)/python tools/examples.py --check
+
+page:  ## build the reader's page from web/ into the package (needs Node)
+	cd web && npm ci --ignore-scripts --no-audit --no-fund --silent && npm run build
 
 bench: $(READY)  ## measure against peers in the same run (long)
 	$(PIP) -r requirements/bench.txt

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from numpy.typing import NDArray
 from PIL import Image
+from torch import nn
 
 import tumorscope
 from tests.conftest import Command
@@ -13,6 +16,8 @@ from tumorscope.data.phantom import write_phantoms
 from tumorscope.explanation.boxes import score_boxes
 from tumorscope.explanation.pictures import Pictures
 from tumorscope.explanation.probes import OF_BACKGROUND
+from tumorscope.explanation.sanity import check_maps
+from tumorscope.model import Classifier
 from tumorscope.model.changes import (
     background_alone,
     box_mask,
@@ -22,6 +27,7 @@ from tumorscope.model.changes import (
 )
 from tumorscope.records import Box
 from tumorscope.schema.explained import Explained
+from tumorscope.schema.recipe import load_recipe
 from tumorscope.support.files import read_csv
 
 MARK = 24  # pixels, the side of the planted mark
@@ -116,6 +122,51 @@ def test_maps_are_checked_by_drawing_weights_anew(marked_run: tumorscope.Run) ->
     assert found.sanity.blocks[0] == "head"
     assert len(found.sanity.blocks) == len(found.sanity.likeness)
     assert found.sanity.trusted == (found.sanity.likeness[-1] < 0.5)
+
+
+class Corner:
+    """Answers by how bright the upper left quarter is, and by nothing else."""
+
+    def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the probability of two classes, shape (n, 2)."""
+        side = pixels.shape[1] // 2
+        chance = pixels[:, :side, :side].mean(axis=(1, 2)) / 255
+        return np.stack([chance, 1 - chance], axis=1).astype(np.float32)
+
+
+def pooled(trunk: nn.Module, image: NDArray[np.uint8]) -> tuple[Classifier, Pictures]:
+    """Return a network whose maps a trunk makes, and one image to look at."""
+    recipe = load_recipe("resnet18")
+    network = Classifier(trunk, 3, 2, recipe).eval()
+    network.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 2))
+    return network, Pictures(image[None], np.array(["a"]), np.array(["1"]), [()])
+
+
+def test_maps_that_do_not_change_with_the_weights_are_not_trusted() -> None:
+    """Of a trunk that learns nothing the maps stay as they are; of one that learns they do not."""
+    image = np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8)
+    image[:32, :32] = 250
+    for trunk, trusted in (
+        (nn.AvgPool2d(8), False),
+        (nn.Sequential(nn.Conv2d(3, 3, 8, 8), nn.ReLU(), nn.Conv2d(3, 3, 3, padding=1)), True),
+    ):
+        network, pictures = pooled(trunk, image)
+        found = check_maps(network, Corner(), pictures, "eigencam")
+        assert found is not None
+        assert found.trusted is trusted, found
+
+
+def test_a_map_of_what_matters_beats_random_order() -> None:
+    """The bright corner that alone is read: a head that adds up grey levels points at it."""
+    image = np.full((64, 64), 10, np.uint8)
+    image[:32, :32] = 250
+    network, pictures = pooled(nn.AvgPool2d(8), image)
+    with torch.no_grad():
+        network.head.get_parameter("2.weight").copy_(torch.tensor([[1.0] * 3, [-1.0] * 3]))
+    found = check_maps(network, Corner(), pictures, "gradcam")
+    assert found is not None
+    assert (found.deletion.value or 1) < (found.random_deletion.value or 0) - 0.1
+    assert (found.insertion.value or 0) > (found.random_insertion.value or 1) + 0.1
 
 
 def test_changes_leave_the_rest_alone() -> None:

@@ -28,8 +28,8 @@ from hypothesis import HealthCheck, given, settings
 from PIL import Image
 
 import tumorscope
+from tests.browser import run_in_browser
 from tests.databases import free_port
-from tests.report.test_browser import CHROMIUM, HERE
 from tests.scans import write_series
 from tumorscope.data.layouts import read_manifest
 from tumorscope.data.phantom import Head
@@ -416,10 +416,6 @@ def test_a_killed_server_loses_no_case(
 
 def test_a_page_that_people_use(server: Server, tmp_path: Path) -> None:
     """Drop an image, a series and a volume; look, label, draw, read blind; by keys, on a phone."""
-    if CHROMIUM is None:
-        pytest.skip("no Chromium here: install it, or name it with CHROMIUM")
-    if not (HERE / "node_modules" / "playwright-core").is_dir():
-        pytest.skip("Node's packages are missing: npm ci --ignore-scripts in tests/node")
     write_series(tmp_path / "series", "meningioma", 3, slices=6)
     head = Head("glioma", 5)
     volume = np.stack([np.asarray(head.slice(n).pixels) for n in range(5)], -1).astype(np.int16)
@@ -431,15 +427,7 @@ def test_a_page_that_people_use(server: Server, tmp_path: Path) -> None:
         "volume": str(tmp_path / "volume.nii.gz"),
     }
     (tmp_path / "files.json").write_text(json.dumps(files))
-    ran = subprocess.run(
-        ["node", HERE / "reader.mjs", CHROMIUM, f"{server.address}/", tmp_path / "files.json"],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
-    seen = json.loads(ran.stdout)
+    seen = run_in_browser("reader.mjs", f"{server.address}/", tmp_path / "files.json")
     assert seen["requests"] == [], "nothing is asked of any other server"
     assert seen["errors"] == []
     assert all(wrong == [] for wrong in seen["axe"].values()), seen["axe"]
@@ -464,4 +452,4 @@ def test_the_built_page_is_of_its_source() -> None:
     for path in [*sorted((root / "web").glob("src/*")), root / "web" / "index.html"]:
         digest.update(path.read_bytes())
     built = (root / "src/tumorscope/serve/page/index.html").read_text(encoding="utf-8")
-    assert digest.hexdigest()[:16] in built, "npm ci && npm run build in web/"
+    assert digest.hexdigest()[:16] in built, "run 'make page'"

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tumorscope.model.heads import attention_losses, box_coverage
-from tumorscope.model.sequence import Detail
+from tumorscope.model.sequence import Detail, Seen
 from tumorscope.records import Box
 
 WIDTH = 128  # channels of the head
@@ -17,19 +17,6 @@ SIDE = 0.16  # of the image, a box's sides before anything is learned
 LARGEST = 4.0  # logarithm of a side by that, at most
 # Of the parts of the loss: overlap and corners count whole.
 HEAT, SCORE = 0.3, 0.3
-
-
-class Seen(NamedTuple):
-    """What a trunk makes of images.
-
-    Attributes:
-        maps: its features, float, shape (n, features), or maps of them, (n, features, height,
-            width), where something behind it looks at places.
-        detail: maps twice as fine, of an earlier module; None where nothing looks at them.
-    """
-
-    maps: Tensor
-    detail: Tensor | None = None
 
 
 class Located(NamedTuple):

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tumorscope.errors import RecipeError
-from tumorscope.model.box_head import BoxHead, Seen, mean_box
+from tumorscope.model.box_head import BoxHead, mean_box
 from tumorscope.model.heads import AttentionPool
-from tumorscope.model.sequence import find_detail, in_order, run_through
+from tumorscope.model.sequence import Seen, find_detail, in_order, run_through
 from tumorscope.schema.recipe import Recipe
 
 GREY_LEVELS = 255.0

@@ -9,6 +9,19 @@ from torch import Tensor, nn
 TOLERANCE = 1e-4  # between a trunk and its modules one after the other
 
 
+class Seen(NamedTuple):
+    """What a trunk makes of images.
+
+    Attributes:
+        maps: its features, float, shape (n, features), or maps of them, (n, features, height,
+            width), where something behind it looks at places.
+        detail: maps twice as fine, of an earlier module; None where nothing looks at them.
+    """
+
+    maps: Tensor
+    detail: Tensor | None = None
+
+
 class Detail(NamedTuple):
     """Where a trunk's maps are twice as fine as the last.
 

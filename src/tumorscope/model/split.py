@@ -3,9 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from tumorscope.model.box_head import Seen
 from tumorscope.model.classifier import Classifier
-from tumorscope.model.sequence import TOLERANCE, in_order
+from tumorscope.model.sequence import TOLERANCE, Seen, in_order
 
 
 class Halves:

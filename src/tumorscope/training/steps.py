@@ -18,8 +18,9 @@ from torchmetrics.classification import MulticlassAccuracy
 from tumorscope.errors import Diverged
 from tumorscope.model import Classifier, Halves, split_trunk
 from tumorscope.model.augmentation import augment, augment_boxes, draw_edits, draw_uniforms, edit
-from tumorscope.model.box_head import Seen, box_losses
+from tumorscope.model.box_head import box_losses
 from tumorscope.model.heads import AttentionPool, attention_losses, box_coverage
+from tumorscope.model.sequence import Seen
 from tumorscope.records import Box
 from tumorscope.schema.recipe import Recipe
 from tumorscope.training import processes
