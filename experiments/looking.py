@@ -1,21 +1,20 @@
 """Where models look: maps, boxes, reliance and probes over the test images of several runs.
 
 Each run answers its own test images; the images of all runs are then scored together, with
-intervals over patients. Four tables: `maps-NAME.csv`, `reliance-NAME.csv`, `probes-NAME.csv` and,
-where the recipe localises, `boxes-NAME.csv`.
+intervals over patients. Five tables: `maps-NAME.csv`, `reliance-NAME.csv`, `probes-NAME.csv`,
+`sanity-NAME.csv` and, where the recipe localises, `boxes-NAME.csv`.
 
     python experiments/looking.py $TUMORSCOPE_DATA/cheng/slices.csv RUN RUN … \
         --name best --save docs/results
 """
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.data.store import Store
 from tumorscope.evaluation.breakdown import image_columns
 from tumorscope.explanation.agreement import Measured, measure_maps, score_maps
 from tumorscope.explanation.boxes import score_boxes
@@ -23,7 +22,13 @@ from tumorscope.explanation.examine import EXAMPLES, pictures_of, told_boxes
 from tumorscope.explanation.explain import Explainer
 from tumorscope.explanation.pictures import Pictures
 from tumorscope.explanation.probes import probe_embedding
-from tumorscope.explanation.reliance import Shift, measure_reliance, score_reliance
+from tumorscope.explanation.reliance import (
+    Shift,
+    answered,
+    is_right,
+    measure_reliance,
+    score_reliance,
+)
 from tumorscope.explanation.sanity import check_maps
 from tumorscope.inference.bundle import open_bundle
 from tumorscope.runs.evaluation import run_data
@@ -32,6 +37,7 @@ from tumorscope.schema.scores import Score
 from tumorscope.support.files import write_csv
 from tumorscope.support.progress import Quiet
 
+AREAS = ("deletion", "random_deletion", "insertion", "random_insertion")
 Table = list[tuple[object, ...]]
 
 
@@ -45,6 +51,7 @@ def main() -> None:
     parser.add_argument("--most", type=int, help="images of a run at most")
     asked = parser.parse_args()
     seen, marked = [], []
+    sanity: Table = []
     shifts: dict[str, list[Shift]] = {}
     maps: dict[str, list[Measured]] = {}
     boxes: list[NDArray[np.float32]] = []
@@ -57,7 +64,9 @@ def main() -> None:
         own = pictures.some(pictures.marked)
         seen.append(pictures)
         marked.append(own)
-        for name, shift in measure_reliance(explainer.predictor, pictures, Quiet()).items():
+        before = answered(explainer.predictor, pictures.pixels)
+        changed = measure_reliance(explainer.predictor, pictures, before, Quiet())
+        for name, shift in changed.items():
             shifts.setdefault(name, []).append(shift)
         card = explainer.predictor.card
         assert explainer.network is not None
@@ -66,40 +75,59 @@ def main() -> None:
             maps.setdefault(name, []).extend(values)
         if card.recipe.localise:
             boxes.append(told_boxes(explainer.predictor, own))
-        probes += [(run.name, *line) for line in probed(explainer, store, rows, pictures)]
+        right = is_right(before, pictures, card.classes)
+        columns = image_columns(store, rows, [""] * len(store), ())
+        probes += [(run.name, *line) for line in probed(explainer, pictures, columns, right)]
+        sanity += [(run.name, *row) for row in checked(explainer, pictures)]
         print(run, len(pictures), flush=True)
     labels = card.classes
     write_maps(asked, maps, Pictures.joined(marked))
     write_reliance(asked, shifts, Pictures.joined(seen), labels)
-    header = ("run", "told", "accuracy", "majority", "values", "images")
+    header = (
+        *("run", "told", "accuracy", "majority", "values", "images"),
+        *("right_with", "images_with", "right_against", "images_against"),
+    )
     write_csv(asked.save / f"probes-{asked.name}.csv", header, probes)
+    named_areas = ("run", "method", "likeness", "trusted", *AREAS, "images")
+    write_csv(asked.save / f"sanity-{asked.name}.csv", named_areas, sanity)
     if boxes:
         write_boxes(asked, np.concatenate(boxes), Pictures.joined(marked))
 
 
 def probed(
-    explainer: Explainer, store: Store, rows: NDArray[np.intp], pictures: Pictures
+    explainer: Explainer,
+    pictures: Pictures,
+    columns: Mapping[str, Sequence[str]],
+    right: NDArray[np.bool_],
 ) -> list[tuple[object, ...]]:
-    """Return what can be told from the embedding of a run, and whether its maps may be believed."""
-    columns = image_columns(store, rows, [""] * len(store), ())
+    """Return what can be told from the embedding of a run."""
     predictor = explainer.predictor
-    found = probe_embedding(lambda own: predictor.answers(own).embedding, pictures, columns)
-    lines = [line(own) for own in found]
+    found = probe_embedding(lambda own: predictor.answers(own).embedding, pictures, columns, right)
+    return [line(own) for own in found]
+
+
+def checked(explainer: Explainer, pictures: Pictures) -> list[tuple[object, ...]]:
+    """Return whether the maps of a run, by each method, may be believed."""
     some = pictures.some(np.arange(min(EXAMPLES, len(pictures))))
-    assert explainer.network is not None
+    lines: list[tuple[object, ...]] = []
     for method in explainer.mapped:
-        checked = check_maps(explainer.network, predictor, some, method)
-        assert checked is not None
-        numbers = [f"{n:.3f}" for n in checked.likeness]
-        print(method, *numbers, checked.trusted, sep="\t")
-        areas = ("deletion", "random_deletion", "insertion", "random_insertion")
-        print(*(f"{name} {getattr(checked, name).value:.3f}" for name in areas), sep="\t")
+        assert explainer.network is not None
+        own = check_maps(explainer.network, explainer.predictor, some, method)
+        assert own is not None
+        areas = (own.deletion, own.random_deletion, own.insertion, own.random_insertion)
+        numbers = (f"{score.value:.4f}" for score in areas)
+        lines.append((method, f"{own.likeness[-1]:.4f}", own.trusted, *numbers, own.images))
     return lines
 
 
 def line(own: EmbeddingProbe) -> tuple[object, ...]:
     """Return a probe as cells."""
-    return (own.told, f"{own.accuracy:.4f}", f"{own.majority:.4f}", own.values, own.images)
+    with_, against = (
+        ("", 0) if score is None else (f"{score.value:.4f}", score.n)
+        for score in (own.right_with, own.right_against)
+    )
+    shares = (f"{own.accuracy:.4f}", f"{own.majority:.4f}")
+    return (own.told, *shares, own.values, own.images, *with_, *against)
 
 
 def cells(score: Score) -> tuple[str, ...]:

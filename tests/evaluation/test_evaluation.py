@@ -306,6 +306,10 @@ def test_another_set_is_tested_without_what_it_shares(
     assert {p.name for p in out.iterdir()} >= {"results.json", "report.html", "predictions.csv"}
     assert json.loads((out / "results.json").read_text())["leaks"] == 0
     rows = read_csv(out / "predictions.csv")
+    looked = found.explained
+    assert looked is not None
+    assert all(set(own.per_class) == set(found.classes) for own in looked.reliance)
+    assert "What else does it know?" in (out / "report.html").read_text(encoding="utf-8")
     assert len(rows) == found.all.n
     assert {row["truth"] for row in rows} == {"Tumour", "healthy"}
     before = (folder / "results.json").read_bytes()

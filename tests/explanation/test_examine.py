@@ -15,7 +15,7 @@ from tests.conftest import Command
 from tumorscope.data.phantom import write_phantoms
 from tumorscope.explanation.boxes import score_boxes
 from tumorscope.explanation.pictures import Pictures
-from tumorscope.explanation.probes import OF_BACKGROUND
+from tumorscope.explanation.probes import OF_BACKGROUND, probe_embedding
 from tumorscope.explanation.sanity import check_maps
 from tumorscope.model import Classifier
 from tumorscope.model.changes import (
@@ -122,6 +122,32 @@ def test_maps_are_checked_by_drawing_weights_anew(marked_run: tumorscope.Run) ->
     assert found.sanity.blocks[0] == "head"
     assert len(found.sanity.blocks) == len(found.sanity.likeness)
     assert found.sanity.trusted == (found.sanity.likeness[-1] < 0.5)
+
+
+def test_accuracy_where_a_column_misleads_is_told() -> None:
+    """Of a model that goes by the file format alone, and of one that goes by the class."""
+    formats = ["png", "jpg"] * 30
+    labels = ["glioma" if f == "png" else "meningioma" for f in formats]
+    for n in range(0, 60, 6):  # ten images go against the pattern
+        labels[n] = "meningioma"
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 8, 8), np.uint8)
+    groups = np.array([str(n // 2) for n in range(60)])
+    pictures = Pictures(pixels, np.array(labels), groups, [()] * 60)
+    by_format = np.array(["glioma" if f == "png" else "meningioma" for f in formats])
+    for told, against in ((by_format, 0), (pictures.labels, 1)):
+        probes = probe_embedding(
+            lambda own: own.reshape(len(own), -1).astype(np.float32),
+            pictures,
+            {"file format": formats},
+            told == pictures.labels,
+        )
+        found = next(own for own in probes if own.told == "file format")
+        assert found.right_with is not None
+        assert found.right_against is not None
+        assert (found.right_with.value, found.right_with.n) == (1, 50)
+        assert (found.right_against.value, found.right_against.n) == (against, 10)
+        class_ = next(own for own in probes if own.told == "class")
+        assert class_.right_with is None
 
 
 class Corner:

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from tumorscope.data.store import Store
 from tumorscope.evaluation.breakdown import image_columns
+from tumorscope.evaluation.mapping import MappedModel
+from tumorscope.evaluation.model import ScoredModel
 from tumorscope.explanation.agreement import measure_maps, score_maps
 from tumorscope.explanation.boxes import score_boxes
 from tumorscope.explanation.explain import Explainer, Explanation
@@ -16,6 +18,8 @@ from tumorscope.explanation.reliance import (
     CHANGES,
     CHUNK,
     LESION_FILLED,
+    answered,
+    is_right,
     measure_reliance,
     score_reliance,
 )
@@ -58,7 +62,9 @@ def examine(
     store: Store,
     partition: Partition,
     progress: Progress,
+    *,
     most: int | None = MOST,
+    mapped: MappedModel | None = None,
 ) -> Examination:
     """Look at a model on the test images of a data set.
 
@@ -68,13 +74,17 @@ def examine(
         partition: which rows are test images.
         progress: where to report.
         most: how many images at most; all where None.
+        mapped: the model in the words of another set, where the images are of one.
     """
     rows = _drawn(partition.where("test"), most)
     pictures = pictures_of(store, partition, rows)
-    predictor, classes = explainer.predictor, explainer.predictor.card.classes
+    predictor = explainer.predictor
+    model: ScoredModel = mapped or predictor
+    classes = model.card.classes
     steps = len(pictures) * len(CHANGES) + len(pictures.marked) * bool(explainer.network)
     with progress.task("looking where it looks", steps) as task:
-        shifts = measure_reliance(predictor, pictures, task)
+        before = answered(model, pictures.pixels)
+        shifts = measure_reliance(model, pictures, before, task)
         reliance = score_reliance(shifts, pictures, classes)
         maps: tuple[MapScores, ...] = ()
         sanity = None
@@ -87,7 +97,10 @@ def examine(
                 maps = score_maps(found, marked)
             sanity = check_maps(explainer.network, predictor, some, explainer.methods[0])
     columns = image_columns(store, rows, ["" for _ in range(len(store))], ())
-    probes = probe_embedding(lambda pixels: predictor.answers(pixels).embedding, pictures, columns)
+    right = is_right(before, pictures, classes)
+    probes = probe_embedding(
+        lambda pixels: predictor.answers(pixels).embedding, pictures, columns, right
+    )
     localisation = None
     if predictor.card.recipe.localise and len(marked):
         localisation = score_boxes(told_boxes(predictor, marked), marked)
@@ -140,6 +153,7 @@ def _warnings(
     by_name = {own.change: own for own in reliance}
     said = _without_lesion(by_name.get(LESION_FILLED), classes)
     said += _from_background(probes)
+    said += _against_pattern(probes)
     if sanity is not None and not sanity.trusted:
         said.append(
             f"The maps of {sanity.method} are untrustworthy here: with all weights drawn anew they "
@@ -207,4 +221,17 @@ def _from_background(probes: tuple[EmbeddingProbe, ...]) -> list[str]:
         f"black tells it on {found.accuracy:.1%} of {found.images}, where the most frequent class "
         f"would give {found.majority:.1%}. The outline of the head, which shows the plane, or "
         "something outside of it gives the class away."
+    ]
+
+
+def _against_pattern(probes: tuple[EmbeddingProbe, ...]) -> list[str]:
+    """Say where the model is right less often because something beside the lesion misleads it."""
+    return [
+        f"It is right on {with_interval(own.right_with)} of the images whose {own.told} goes with "
+        f"their class in this set, but on {with_interval(own.right_against)} of the "
+        f"{own.right_against.n} others: it may go by that."
+        for own in probes
+        if own.right_with is not None
+        and own.right_against is not None
+        and (own.right_against.high or 1) < (own.right_with.low or 0)
     ]

@@ -60,18 +60,20 @@ class Shift:
     fall: NDArray[np.float64]
 
 
-def measure_reliance(model: Answering, pictures: Pictures, task: Task) -> dict[str, Shift]:
+def measure_reliance(
+    model: Answering, pictures: Pictures, before: NDArray[np.float32], task: Task
+) -> dict[str, Shift]:
     """Answer images again with something missing.
 
     Args:
         model: what answers.
         pictures: test images; changes of lesions are made where one is marked.
+        before: the probabilities that it gives them as they are, shape (n, classes).
         task: advanced by each image of each change.
 
     Returns:
         By name of the change.
     """
-    before = answered(model, pictures.pixels)
     found = {}
     for name, change in CHANGES.items():
         rows = pictures.marked if name in OF_LESIONS else np.arange(len(pictures))
@@ -112,6 +114,13 @@ def score_reliance(
             )
         )
     return tuple(scores)
+
+
+def is_right(
+    probabilities: NDArray[np.float32], pictures: Pictures, classes: Sequence[str]
+) -> NDArray[np.bool_]:
+    """Return whether the most probable of the classes is that of each image, shape (n,)."""
+    return np.array(np.array(classes)[probabilities.argmax(axis=1)] == pictures.labels, np.bool_)
 
 
 def answered(model: Answering, pixels: Pixels) -> NDArray[np.float32]:

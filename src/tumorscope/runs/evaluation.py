@@ -104,9 +104,9 @@ def evaluate_run(
     results = evaluation.results.model_copy(update={"stages": stages})
     evaluation = replace(evaluation, results=results)
     looked = examine(Explainer(open_bundle(folder)), survey.store, partition, progress)
-    write_evaluation(folder, survey.store, partition, evaluation, record, formats, looked)
-    _add_scores(folder / "bundle", predictor.card, evaluation.results)
-    return evaluation.results
+    written = write_evaluation(folder, survey.store, partition, evaluation, record, formats, looked)
+    _add_scores(folder / "bundle", predictor.card, written)
+    return written
 
 
 def run_record(folder: Path, model: ScoredModel, elsewhere: str = "") -> RunRecord:
@@ -135,7 +135,7 @@ def write_evaluation(
     record: RunRecord,
     formats: Sequence[str] = (),
     looked: Examination | None = None,
-) -> None:
+) -> Results:
     """Write predictions, report and results into a folder; the results come last."""
     if looked is not None:
         evaluation = replace(evaluation, results=_with_looks(evaluation.results, looked))
@@ -151,6 +151,7 @@ def write_evaluation(
             )
     write_report(folder, store, partition, evaluation, record, formats, looked)
     write_text(folder / RESULTS, evaluation.results.model_dump_json(indent=2) + "\n")
+    return evaluation.results
 
 
 def _with_looks(results: Results, looked: Examination) -> Results:

@@ -14,9 +14,12 @@ from tumorscope.data.store import Store, join_stores, pick_rows
 from tumorscope.errors import DataError
 from tumorscope.evaluation import EvaluationOptions, evaluate_store
 from tumorscope.evaluation.mapping import ClassMap, MappedModel, map_classes
+from tumorscope.explanation.examine import examine
+from tumorscope.explanation.explain import Explainer
 from tumorscope.grouping.origins import Origins, image_origins
 from tumorscope.grouping.partition import group_names
 from tumorscope.grouping.survey import Survey
+from tumorscope.inference.bundle import open_bundle
 from tumorscope.inference.predict import Predictor
 from tumorscope.records import Part, Partition
 from tumorscope.runs.evaluation import run_record, write_evaluation
@@ -98,8 +101,9 @@ def evaluate_elsewhere(
         out.mkdir(parents=True, exist_ok=True)
     write_json(out / ORIGIN, {"data": str(data.resolve()), "digest": other.digest})
     record = run_record(folder, model, data.name)
-    write_evaluation(out, joint, partition, evaluation, record, formats)
-    return evaluation.results
+    explainer = Explainer(open_bundle(folder))
+    looked = examine(explainer, joint, partition, progress, mapped=model)
+    return write_evaluation(out, joint, partition, evaluation, record, formats, looked)
 
 
 def _join(own: Store, other: Store, mapping: ClassMap, name: str) -> Store:

@@ -81,6 +81,10 @@ class EmbeddingProbe(Strict):
         majority: share of the most frequent value.
         values: how many values there are.
         images: how many it was tried on.
+        right_with: accuracy of the model on images of the class that is the most frequent one for
+            their value; None where that is the same class for every value.
+        right_against: accuracy on the other images. Far below the former, the model goes by what
+            was told rather than by the lesion.
     """
 
     told: str
@@ -88,6 +92,8 @@ class EmbeddingProbe(Strict):
     majority: FiniteFloat
     values: int
     images: int
+    right_with: Score | None = None
+    right_against: Score | None = None
 
 
 class Localisation(Strict):
