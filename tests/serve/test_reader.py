@@ -1,13 +1,10 @@
 """The interface and the page: real uploads, a real server, a real browser."""
 
-import contextlib
 import hashlib
 import io
 import json
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 import zipfile
@@ -24,13 +21,14 @@ import pytest
 import schemathesis
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from fuzz.kills import kill_often
 from hypothesis import HealthCheck, given, settings
 from PIL import Image
 
 import tumorscope
 from tests.browser import run_in_browser
-from tests.databases import free_port
 from tests.scans import write_series
+from tests.server import Server
 from tumorscope.data.layouts import read_manifest
 from tumorscope.data.phantom import Head
 from tumorscope.data.read import read_image
@@ -291,44 +289,6 @@ def test_without_a_store_nothing_is_kept(
     assert [path.name for path in tmp_path.iterdir()] == ["log"]
 
 
-class Server:
-    """`tumorscope serve` in a process of its own, on a folder that outlives it."""
-
-    def __init__(self, model: Path, folder: Path) -> None:
-        self.folder, self.port = folder, free_port()
-        self._command = [
-            *(sys.executable, "-m", "tumorscope", "serve", str(model)),
-            *("--log", str(folder / "log"), "--port", str(self.port)),
-        ]
-        self.start()
-
-    @property
-    def address(self) -> str:
-        """Where it answers."""
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        """Start it, and wait until it answers."""
-        self.process = subprocess.Popen(
-            self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        for _ in range(300):
-            try:
-                if httpx.get(f"{self.address}/api/health", timeout=1).status_code == 200:
-                    return
-            except httpx.HTTPError:
-                time.sleep(0.1)
-        raise AssertionError("the server does not answer")
-
-    def kill(self) -> None:
-        """Kill it and what it has started, at once."""
-        for child in psutil.Process(self.process.pid).children(recursive=True):
-            with contextlib.suppress(psutil.Error):
-                child.kill()
-        self.process.kill()
-        self.process.wait()
-
-
 @pytest.fixture(scope="module")
 def server(tiny_run: tumorscope.Run, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A running server."""
@@ -377,41 +337,13 @@ def test_many_clients_lose_nothing(
         assert all(pool.map(ask, some))
 
 
-def test_a_killed_server_loses_no_case(
+def test_what_was_confirmed_outlives_kills(
     tiny_run: tumorscope.Run, images: list[Path], tmp_path: Path
 ) -> None:
-    """SIGKILL while requests come in: what was confirmed is there; the rest is answered later."""
-    own, confirmed = Server(tiny_run.folder, tmp_path), []
-    for moment in range(3):
-
-        def ask(path: Path) -> None:
-            """Send a file; what comes back is confirmed."""
-            with contextlib.suppress(httpx.HTTPError):
-                done = httpx.post(f"{own.address}/api/cases", files=as_files(path), timeout=10)
-                if done.status_code == 201:
-                    confirmed.append(done.json()[0]["id"])
-
-        with ThreadPoolExecutor(8) as pool:
-            for path in images * 2:
-                pool.submit(ask, path)
-            time.sleep(0.3 + 0.17 * moment)
-            own.kill()
-        own.start()
-    for case in confirmed:
-        assert httpx.get(f"{own.address}/api/cases/{case}").json()["status"] == "answered"
-    listed = httpx.get(f"{own.address}/api/cases", params={"count": 500}).json()["cases"]
-    assert len(listed) >= len(confirmed) > 0
-    waiting = [case["id"] for case in listed if case["status"] == "waiting"]
-    deadline = time.monotonic() + 20
-    while waiting and time.monotonic() < deadline:
-        time.sleep(0.2)
-        waiting = [
-            case
-            for case in waiting
-            if httpx.get(f"{own.address}/api/cases/{case}").json()["status"] == "waiting"
-        ]
-    assert not waiting
-    own.kill()
+    """SIGKILL of the server and of what reads, while requests come in: nothing lost, all whole."""
+    told = kill_often(tiny_run.folder, tmp_path, images, 4)
+    assert told["cases in the log"] >= told["cases confirmed"] > 0
+    assert told["kills of the server"] == told["kills of its readers"] == 2
 
 
 def test_a_page_that_people_use(server: Server, tmp_path: Path) -> None:
