@@ -49,6 +49,7 @@ def main() -> None:
     parser.add_argument("--name", required=True)
     parser.add_argument("--save", type=Path, required=True)
     parser.add_argument("--most", type=int, help="images of a run at most")
+    parser.add_argument("--reliance", action="store_true", help="what they rely on, and no more")
     asked = parser.parse_args()
     seen, marked = [], []
     sanity: Table = []
@@ -68,7 +69,10 @@ def main() -> None:
         changed = measure_reliance(explainer.predictor, pictures, before, Quiet())
         for name, shift in changed.items():
             shifts.setdefault(name, []).append(shift)
+        print(run, len(pictures), flush=True)
         card = explainer.predictor.card
+        if asked.reliance:
+            continue
         assert explainer.network is not None
         found = measure_maps(explainer.network, card.recipe, own, explainer.mapped, Quiet())
         for name, values in found.items():
@@ -79,10 +83,10 @@ def main() -> None:
         columns = image_columns(store, rows, [""] * len(store), ())
         probes += [(run.name, *line) for line in probed(explainer, pictures, columns, right)]
         sanity += [(run.name, *row) for row in checked(explainer, pictures)]
-        print(run, len(pictures), flush=True)
-    labels = card.classes
+    write_reliance(asked, shifts, Pictures.joined(seen), card.classes)
+    if asked.reliance:
+        return
     write_maps(asked, maps, Pictures.joined(marked))
-    write_reliance(asked, shifts, Pictures.joined(seen), labels)
     header = (
         *("run", "told", "accuracy", "majority", "values", "images"),
         *("right_with", "images_with", "right_against", "images_against"),

@@ -75,13 +75,13 @@ def kill_often(model: Path, folder: Path, images: list[Path], times: int) -> Cou
                     confirmed[case] = label
                 assert whole or said != "no answer", "a request was lost though the server lived"
             if whole:
-                _look_at_disk(server.log)
+                look_at_disk(server.log)
                 server.start()
         told["cases confirmed"] = len(confirmed)
         told["cases in the log"] = _all_answered(server, confirmed)
     finally:
         server.kill()
-    _look_at_disk(server.log)
+    look_at_disk(server.log)
     return told
 
 
@@ -108,7 +108,7 @@ def _kill_readers(server: Server) -> None:
             own.kill()
 
 
-def _look_at_disk(log: Path) -> None:
+def look_at_disk(log: Path) -> None:
     """Say whether what lies on the disk is whole."""
     with contextlib.closing(sqlite3.connect(log / "log.sqlite")) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

@@ -21,7 +21,6 @@ import pytest
 import schemathesis
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from fuzz.kills import kill_often
 from hypothesis import HealthCheck, given, settings
 from PIL import Image
 
@@ -335,15 +334,6 @@ def test_many_clients_lose_nothing(
             return bool(case["label"] == wanted.label and case["answer"]["probabilities"] == alike)
 
         assert all(pool.map(ask, some))
-
-
-def test_what_was_confirmed_outlives_kills(
-    tiny_run: tumorscope.Run, images: list[Path], tmp_path: Path
-) -> None:
-    """SIGKILL of the server and of what reads, while requests come in: nothing lost, all whole."""
-    told = kill_often(tiny_run.folder, tmp_path, images, 4)
-    assert told["cases in the log"] >= told["cases confirmed"] > 0
-    assert told["kills of the server"] == told["kills of its readers"] == 2
 
 
 def test_a_page_that_people_use(server: Server, tmp_path: Path) -> None:

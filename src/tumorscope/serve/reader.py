@@ -146,8 +146,7 @@ class Reader:
         kept: list[tuple[str, str]] = []
         if self._store is not None:
             for name, content in uploads:
-                content.seek(0)
-                kept.append((name, self._store.put(content)))
+                kept.append((name, self._keep(self._store, content)))
         cases = []
         for part, own in enumerate(decoded):
             files = {"uploads": kept, "part": part} if kept else {}
@@ -157,6 +156,19 @@ class Reader:
             self._begin(case, own)
             cases.append(case)
         return cases
+
+    @staticmethod
+    def _keep(store: ContentFolder, content: BinaryIO) -> str:
+        """Keep an upload; what is wrong with the server's disk is no client's to know in detail."""
+        content.seek(0)
+        try:
+            return store.put(content)
+        except TumorscopeError as error:
+            logger.exception("an upload")
+            raise UsageError(
+                "The server cannot keep this upload, its disk may be full: nothing of it was "
+                "answered. Make room there and send it again."
+            ) from error
 
     def job(self, case: str) -> Job | None:
         """Return the answering of a case; None where it ended long ago, or never began."""

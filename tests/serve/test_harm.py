@@ -1,0 +1,81 @@
+"""What a server outlives: kills at any moment, and a disk that fills."""
+
+import contextlib
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from fuzz.kills import kill_often, look_at_disk
+
+import tumorscope
+from tests.server import Server
+
+
+@pytest.fixture(scope="module")
+def images(phantoms: Path) -> list[Path]:
+    """Slices of phantoms."""
+    return sorted(phantoms.parent.rglob("*.png"))
+
+
+def test_what_was_confirmed_outlives_kills(
+    tiny_run: tumorscope.Run, images: list[Path], tmp_path: Path
+) -> None:
+    """SIGKILL of the server and of what reads, while requests come in: nothing lost, all whole."""
+    told = kill_often(tiny_run.folder, tmp_path, images, 4)
+    assert told["cases in the log"] >= told["cases confirmed"] > 0
+    assert told["kills of the server"] == told["kills of its readers"] == 2
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 8 MB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(disk)]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("no 'mount' here")
+    if done.returncode:
+        pytest.skip(f"no disk of our own here: {done.stderr.strip()}")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_full_disk_is_a_sentence(
+    small_disk: Path, tiny_run: tumorscope.Run, images: list[Path]
+) -> None:
+    """Nothing that was kept is damaged, and with room again the server goes on as it was."""
+    server = Server(tiny_run.folder, small_disk, log=small_disk / "log")
+    filler = small_disk / "filler"
+
+    def send(path: Path) -> httpx.Response:
+        """Send an image."""
+        return httpx.post(
+            f"{server.address}/api/cases", files={"files": path.read_bytes()}, timeout=30
+        )
+
+    try:
+        before = send(images[0])
+        assert before.status_code == 201
+        with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(bytes(4096))
+        refused = [own for path in images[1:] * 20 if (own := send(path)).status_code != 201]
+        assert refused
+        for own in refused:
+            assert own.status_code == 503, own.text
+            assert re.search("full|cannot be written", own.json()["detail"])
+            assert str(small_disk) not in own.json()["detail"] or "log" in own.json()["detail"]
+            assert own.json()["detail"].endswith(".")
+        filler.unlink()
+        assert send(images[2]).status_code == 201
+        case = before.json()[0]
+        again = httpx.get(f"{server.address}/api/cases/{case['id']}").json()
+        assert again["answer"] == case["answer"]
+    finally:
+        server.kill()
+    look_at_disk(server.log)
