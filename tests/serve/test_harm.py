@@ -1,7 +1,6 @@
 """What a server outlives: kills at any moment, and a disk that fills."""
 
 import contextlib
-import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,9 +67,8 @@ def test_a_full_disk_is_a_sentence(
         assert refused
         for own in refused:
             assert own.status_code == 503, own.text
-            assert re.search("full|cannot be written", own.json()["detail"])
-            assert str(small_disk) not in own.json()["detail"] or "log" in own.json()["detail"]
-            assert own.json()["detail"].endswith(".")
+            assert "disk may be full" in own.json()["detail"]
+            assert str(small_disk) not in own.text
         filler.unlink()
         assert send(images[2]).status_code == 201
         case = before.json()[0]

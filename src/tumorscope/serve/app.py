@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import io
+import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -42,6 +43,11 @@ LOOK = 1.0  # seconds between two looks at a job
 REFUSED: dict[int | str, dict[str, Any]] = {
     code: {"model": Refusal} for code in (400, 401, 403, 404, 410, 413, 421, 422, 429, 503)
 }
+CANNOT_KEEP = (
+    "The server cannot keep this: its disk may be full, or its database unreachable. Nothing of it "
+    "was answered. Mend that, and send it again."
+)
+logger = logging.getLogger(__name__)
 Number = Annotated[int, Query(ge=0, le=1_000_000)]
 METHODS = ("GET", "HEAD", "OPTIONS", "POST")
 MANIFEST = (
@@ -88,7 +94,13 @@ def make_app(reader: Reader, *, hosts: Sequence[str] = ("*",), token: str | None
 
 
 def _handle_errors(app: FastAPI) -> None:
-    codes = {RefusedUpload: 422, Gone: 410, UsageError: 503}
+    codes = {RefusedUpload: 422, Gone: 410}
+
+    @app.exception_handler(UsageError)
+    async def say_that_it_cannot(_: Request, error: UsageError) -> JSONResponse:
+        """Answer the server's own trouble; where it keeps things is no client's business."""
+        logger.error("%s", error)
+        return JSONResponse({"detail": CANNOT_KEEP}, 503)
 
     @app.exception_handler(TumorscopeError)
     async def say_why(_: Request, error: TumorscopeError) -> JSONResponse:

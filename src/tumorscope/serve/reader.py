@@ -159,16 +159,12 @@ class Reader:
 
     @staticmethod
     def _keep(store: ContentFolder, content: BinaryIO) -> str:
-        """Keep an upload; what is wrong with the server's disk is no client's to know in detail."""
+        """Keep an upload; where that fails it is the server's fault, not the upload's."""
         content.seek(0)
         try:
             return store.put(content)
         except TumorscopeError as error:
-            logger.exception("an upload")
-            raise UsageError(
-                "The server cannot keep this upload, its disk may be full: nothing of it was "
-                "answered. Make room there and send it again."
-            ) from error
+            raise UsageError(str(error)) from error
 
     def job(self, case: str) -> Job | None:
         """Return the answering of a case; None where it ended long ago, or never began."""
