@@ -26,6 +26,7 @@ from PIL import Image
 
 import tumorscope
 from tests.browser import run_in_browser
+from tests.databases import start_postgresql
 from tests.scans import write_series
 from tests.server import Server
 from tumorscope.data.layouts import read_manifest
@@ -42,11 +43,13 @@ from tumorscope.watching.log import Log
 Files = list[tuple[str, tuple[str, bytes]]]
 
 
-def application(run: tumorscope.Run, folder: Path, **limits: float) -> FastAPI:
-    """Return the application over a run."""
+def application(
+    run: tumorscope.Run, folder: Path, log: str | None = None, **limits: float
+) -> FastAPI:
+    """Return the application over a run; its log lies in the folder unless given."""
     reader = Reader(
         open_bundle(run.folder),
-        Log(folder / "log"),
+        Log(log or folder / "log"),
         folder / "store",
         workers=2,
         limits=Limits(**limits),  # type: ignore[arg-type]
@@ -55,11 +58,21 @@ def application(run: tumorscope.Run, folder: Path, **limits: float) -> FastAPI:
 
 
 @pytest.fixture(scope="module")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a database that is ours."""
+    yield from start_postgresql(tmp_path_factory.mktemp("database"))
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def client(
-    tiny_run: tumorscope.Run, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    tiny_run: tumorscope.Run,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[TestClient]:
-    """A server over the tiny model."""
-    with TestClient(application(tiny_run, tmp_path_factory.mktemp("reader"))) as own:
+    """A server over the tiny model, on either database."""
+    folder = tmp_path_factory.mktemp("reader")
+    place = None if request.param == "sqlite" else request.getfixturevalue("postgresql")
+    with TestClient(application(tiny_run, folder, place)) as own:
         yield own
 
 
