@@ -36,8 +36,10 @@ def main() -> None:
     predictor = Predictor.load(asked.run, threads=1)
     manifest = read_manifest(asked.data / "sartaj")
     test = read_run_partition(asked.run, "", "").where("test")
-    drawn = np.random.default_rng(0).permutation(test)[: EARLY + BATCH]
-    files = [manifest.root / manifest.rows[row].image for row in drawn]
+    drawn = [
+        manifest.root / manifest.rows[n].image for n in np.random.default_rng(0).permutation(test)
+    ]
+    files = list({path.read_bytes(): path for path in drawn}.values())[: EARLY + BATCH]
     early, later = files[:EARLY], files[EARLY:]
     other = read_manifest(asked.data / "yesno")
     strange = [other.root / row.image for row in other.rows]

@@ -374,6 +374,14 @@ def test_what_localising_gives() -> None:
         holds(page, row(name, *means, told))
 
 
+def test_what_watching_sees_on_real_images() -> None:
+    """The table of another set and of other files, cell by cell."""
+    for one in rows_of("real-drift"):
+        most = f"{one['largest']}, {one['statistic']}"
+        cells = (one["what"], one["images"], one["alarms"] or "nothing", most)
+        holds(DOCS / "using" / "reader.md", row(*cells))
+
+
 def test_how_often_watching_errs() -> None:
     """The table of simulated years, cell by cell."""
     page = DOCS / "using" / "reader.md"

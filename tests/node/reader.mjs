@@ -182,5 +182,12 @@ for (const [name, options] of Object.entries({
   await check(page, name);
   await page.context().close();
 }
+
+// The interface, to read.
+page = await open({});
+await page.goto(new URL("/docs", page.url()).href);
+await picture(page, "interface");
+await check(page, "interface");
+await page.context().close();
 await browser.close();
 console.log(JSON.stringify(seen));

@@ -225,6 +225,17 @@ def test_a_dead_process_is_replaced(images: list[Path]) -> None:
     decoder.close()
 
 
+def test_the_interface_can_be_read(client: TestClient) -> None:
+    """Every address and every value of a message, on a page that needs no other server."""
+    page = client.get("/docs").text
+    for path in client.get("/openapi.json").json()["paths"]:
+        assert f"<code>{path}</code>" in page
+    for value in ("x_center", "comment", "at most 4,000 characters", "list of CaseShown"):
+        assert value in page
+    assert "//" not in page.replace("<!doctype", "")
+    assert client.get("/interface.css").headers["content-type"].startswith("text/css")
+
+
 def test_reviews_are_kept_and_exported(
     client: TestClient, images: list[Path], tmp_path: Path
 ) -> None:

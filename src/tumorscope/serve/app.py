@@ -11,7 +11,13 @@ from typing import Annotated, Any
 
 from fastapi import FastAPI, File, HTTPException, Query, Request, UploadFile
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, StreamingResponse
+from fastapi.responses import (
+    FileResponse,
+    HTMLResponse,
+    JSONResponse,
+    PlainTextResponse,
+    StreamingResponse,
+)
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
@@ -21,6 +27,7 @@ from tumorscope._version import __version__
 from tumorscope.errors import TumorscopeError, UsageError
 from tumorscope.serve.decoding import RefusedUpload
 from tumorscope.serve.guard import Guard
+from tumorscope.serve.interface import interface_page
 from tumorscope.serve.messages import (
     Agreement,
     Alike,
@@ -335,6 +342,16 @@ def _add_page(app: FastAPI) -> None:
     def page() -> FileResponse:
         """Return the page."""
         return FileResponse(PAGE / "index.html")
+
+    @app.get("/docs", include_in_schema=False)
+    def interface() -> HTMLResponse:
+        """Return the interface as a page to read."""
+        return HTMLResponse(interface_page(app.openapi()))
+
+    @app.get("/interface.css", include_in_schema=False)
+    def interface_style() -> FileResponse:
+        """Return how that page looks."""
+        return FileResponse(PAGE.parent / "interface.css")
 
     @app.get("/assets/{name}", include_in_schema=False)
     def asset(name: str) -> FileResponse:

@@ -36,6 +36,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "postgresql": ("pg8000",),
     "serve": (
         "fastapi",
+        "jinja2",
         "uvicorn",
         "python_multipart",
         "prometheus_client",
