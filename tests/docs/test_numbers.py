@@ -338,6 +338,20 @@ def test_what_models_look_at_and_rely_on(name: str) -> None:
         holds(page, row(own["change"], ends_of(own, "answer_changes", percent, " %"), *parts))
 
 
+def told_gain(
+    without: dict[str, dict[str, str]], learned: dict[str, dict[str, str]], folds: list[str]
+) -> str:
+    """The gain in accuracy over all images of some folds, paired, with its interval."""
+    before, after = (
+        np.array([c == "1" for fold in folds for c in own[fold]["right"]])
+        for own in (without, learned)
+    )
+    groups = [group for fold in folds for group in learned[fold]["groups"].split()]
+    gain, ends = paired_gain(before, after, groups)
+    assert ends is not None
+    return f"{100 * gain:+.1f} points ({100 * ends[0]:+.1f} to {100 * ends[1]:+.1f})"
+
+
 def test_what_localising_gives() -> None:
     """The boxes of both recipes, and what learning them did to the classes."""
     page = DOCS / "using" / "explain.md"
@@ -363,15 +377,32 @@ def test_what_localising_gives() -> None:
             f"{100 * np.mean([float(own[fold]['accuracy']) for fold in folds]):.1f} %"
             for own in (without, learned)
         ]
-        before, after = (
-            np.array([c == "1" for fold in folds for c in own[fold]["right"]])
-            for own in (without, learned)
-        )
-        groups = [group for fold in folds for group in learned[fold]["groups"].split()]
-        gain, ends = paired_gain(before, after, groups)
-        assert ends is not None
-        told = f"{100 * gain:+.1f} points ({100 * ends[0]:+.1f} to {100 * ends[1]:+.1f})"
-        holds(page, row(name, *means, told))
+        holds(page, row(name, *means, told_gain(without, learned, folds)))
+
+
+def test_what_taking_away_in_training_gives() -> None:
+    """Accuracy, reliance and another set, with a lesion filled or the background hidden."""
+    page = DOCS / "using" / "explain.md"
+    without = {own["fold"]: own for own in rows_of("best-now-on-cheng") if own["seed"] == "2"}
+    elsewhere = rows_of("best-on-sartaj")
+    for field in ("", "fill_lesion", "hide_background"):
+        name, tag = (f"best-{field}", f"-{field}-") if field else ("best", "best-best-")
+        rows = rows_of("counter-measures-on-cheng")
+        own = {r["fold"]: r for r in rows if r["recipe"] == name} if field else without
+        folds = sorted(own)
+        mean = np.mean([float(own[fold]["accuracy"]) for fold in folds])
+        changes = {r["change"]: r for r in rows_of(f"reliance-{name}")}
+        filled = changes["lesion filled"]
+        cells = [ends_of(filled, "answer_changes", percent, " %")]
+        cells += [f"{percent(filled[key])} %" for key in ("glioma", "meningioma", "pituitary")]
+        cells += [f"{percent(filled['fall'])} points"]
+        shown = f"`augment.{field}=0.3`" if field else "as it is"
+        told = told_gain(without, own, folds) if field else ""
+        holds(page, row(shown, f"{100 * mean:.1f} %", told, *cells))
+        there = [float(r["accuracy"]) for r in elsewhere if tag in r["run"]]
+        assert len(there) == len(folds)
+        spread = f"{100 * min(there):.1f} to {100 * max(there):.1f} %"
+        holds(page, row(shown, f"{100 * np.mean(there):.1f} %", spread))
 
 
 def test_what_watching_sees_on_real_images() -> None:
