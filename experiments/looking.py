@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.evaluation.breakdown import image_columns
-from tumorscope.explanation.agreement import Measured, measure_maps, score_maps
+from tumorscope.explanation.agreement import Measured, measure, measure_maps, score_maps
 from tumorscope.explanation.boxes import score_boxes
 from tumorscope.explanation.examine import EXAMPLES, pictures_of, told_boxes
 from tumorscope.explanation.explain import Explainer
@@ -37,6 +37,7 @@ from tumorscope.schema.scores import Score
 from tumorscope.support.files import write_csv
 from tumorscope.support.progress import Quiet
 
+SLOW = ("integrated-gradients", "occlusion", "rise")
 AREAS = ("deletion", "random_deletion", "insertion", "random_insertion")
 Table = list[tuple[object, ...]]
 
@@ -50,6 +51,7 @@ def main() -> None:
     parser.add_argument("--save", type=Path, required=True)
     parser.add_argument("--most", type=int, help="images of a run at most")
     parser.add_argument("--reliance", action="store_true", help="what they rely on, and no more")
+    parser.add_argument("--slow", action="store_true", help="maps alone, by the slow methods too")
     asked = parser.parse_args()
     seen, marked = [], []
     sanity: Table = []
@@ -65,6 +67,11 @@ def main() -> None:
         own = pictures.some(pictures.marked)
         seen.append(pictures)
         marked.append(own)
+        if asked.slow:
+            for name, values in slowly_measured(explainer, own).items():
+                maps.setdefault(name, []).extend(values)
+            print(run, len(own), flush=True)
+            continue
         before = answered(explainer.predictor, pictures.pixels)
         changed = measure_reliance(explainer.predictor, pictures, before, Quiet())
         for name, shift in changed.items():
@@ -83,10 +90,12 @@ def main() -> None:
         columns = image_columns(store, rows, [""] * len(store), ())
         probes += [(run.name, *line) for line in probed(explainer, pictures, columns, right)]
         sanity += [(run.name, *row) for row in checked(explainer, pictures)]
-    write_reliance(asked, shifts, Pictures.joined(seen), card.classes)
-    if asked.reliance:
+    if not asked.slow:
+        write_reliance(asked, shifts, Pictures.joined(seen), card.classes)
+    if not asked.reliance:
+        write_maps(asked, maps, Pictures.joined(marked))
+    if asked.slow or asked.reliance:
         return
-    write_maps(asked, maps, Pictures.joined(marked))
     header = (
         *("run", "told", "accuracy", "majority", "values", "images"),
         *("right_with", "images_with", "right_against", "images_against"),
@@ -96,6 +105,17 @@ def main() -> None:
     write_csv(asked.save / f"sanity-{asked.name}.csv", named_areas, sanity)
     if boxes:
         write_boxes(asked, np.concatenate(boxes), Pictures.joined(marked))
+
+
+def slowly_measured(explainer: Explainer, marked: Pictures) -> dict[str, list[Measured]]:
+    """Hold the maps of methods that answer an image many times against the boxes, and others."""
+    assert explainer.network is not None
+    recipe = explainer.predictor.card.recipe
+    found = measure_maps(explainer.network, recipe, marked, explainer.mapped, Quiet())
+    for image, boxes in zip(marked.pixels, marked.boxes, strict=True):
+        for name, own in explainer(image, SLOW).maps.items():
+            found.setdefault(name, []).append(measure(own, boxes))
+    return found
 
 
 def probed(
