@@ -10,6 +10,7 @@ intervals over patients. Five tables: `maps-NAME.csv`, `reliance-NAME.csv`, `pro
 
 import argparse
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,20 @@ AREAS = ("deletion", "random_deletion", "insertion", "random_insertion")
 Table = list[tuple[object, ...]]
 
 
+@dataclass
+class Found:
+    """What was found on the test images of some runs."""
+
+    seen: list[Pictures] = field(default_factory=list)
+    marked: list[Pictures] = field(default_factory=list)
+    shifts: dict[str, list[Shift]] = field(default_factory=dict)
+    maps: dict[str, list[Measured]] = field(default_factory=dict)
+    boxes: list[NDArray[np.float32]] = field(default_factory=list)
+    probes: Table = field(default_factory=list)
+    sanity: Table = field(default_factory=list)
+    labels: tuple[str, ...] = ()
+
+
 def main() -> None:
     """Measure every run and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -53,65 +68,57 @@ def main() -> None:
     parser.add_argument("--reliance", action="store_true", help="what they rely on, and no more")
     parser.add_argument("--slow", action="store_true", help="maps alone, by the slow methods too")
     asked = parser.parse_args()
-    seen, marked = [], []
-    sanity: Table = []
-    shifts: dict[str, list[Shift]] = {}
-    maps: dict[str, list[Measured]] = {}
-    boxes: list[NDArray[np.float32]] = []
-    probes: Table = []
+    found = Found()
     for run in asked.runs:
-        explainer = Explainer(open_bundle(run))
-        store, partition = run_data(run, asked.data, Quiet())
-        rows = np.random.default_rng(0).permutation(partition.where("test"))[: asked.most]
-        pictures = pictures_of(store, partition, rows)
-        own = pictures.some(pictures.marked)
-        seen.append(pictures)
-        marked.append(own)
-        if asked.slow:
-            for name, values in slowly_measured(explainer, own).items():
-                maps.setdefault(name, []).extend(values)
-            print(run, len(own), flush=True)
-            continue
-        before = answered(explainer.predictor, pictures.pixels)
-        changed = measure_reliance(explainer.predictor, pictures, before, Quiet())
-        for name, shift in changed.items():
-            shifts.setdefault(name, []).append(shift)
-        print(run, len(pictures), flush=True)
-        card = explainer.predictor.card
-        if asked.reliance:
-            continue
-        assert explainer.network is not None
-        found = measure_maps(explainer.network, card.recipe, own, explainer.mapped, Quiet())
-        for name, values in found.items():
-            maps.setdefault(name, []).extend(values)
-        if card.recipe.localise:
-            boxes.append(told_boxes(explainer.predictor, own))
-        right = is_right(before, pictures, card.classes)
-        columns = image_columns(store, rows, [""] * len(store), ())
-        probes += [(run.name, *line) for line in probed(explainer, pictures, columns, right)]
-        sanity += [(run.name, *row) for row in checked(explainer, pictures)]
+        look_at(run, asked, found)
+        print(run, len(found.seen[-1]), flush=True)
+    if found.shifts:
+        write_reliance(asked, found)
+    if found.maps:
+        write_maps(asked, found)
+    if found.probes:
+        write_probes(asked, found)
+    if found.boxes:
+        write_boxes(asked, np.concatenate(found.boxes), Pictures.joined(found.marked))
+
+
+def look_at(run: Path, asked: argparse.Namespace, found: Found) -> None:
+    """Measure one run."""
+    explainer = Explainer(open_bundle(run))
+    predictor, network = explainer.predictor, explainer.network
+    store, partition = run_data(run, asked.data, Quiet())
+    rows = np.random.default_rng(0).permutation(partition.where("test"))[: asked.most]
+    pictures = pictures_of(store, partition, rows)
+    own = pictures.some(pictures.marked)
+    found.seen.append(pictures)
+    found.marked.append(own)
+    found.labels = predictor.card.classes
     if not asked.slow:
-        write_reliance(asked, shifts, Pictures.joined(seen), card.classes)
-    if not asked.reliance:
-        write_maps(asked, maps, Pictures.joined(marked))
-    if asked.slow or asked.reliance:
+        before = answered(predictor, pictures.pixels)
+        changed = measure_reliance(predictor, pictures, before, Quiet())
+        for name, shift in changed.items():
+            found.shifts.setdefault(name, []).append(shift)
+    if asked.reliance:
         return
-    header = (
-        *("run", "told", "accuracy", "majority", "values", "images"),
-        *("right_with", "images_with", "right_against", "images_against"),
-    )
-    write_csv(asked.save / f"probes-{asked.name}.csv", header, probes)
-    named_areas = ("run", "method", "likeness", "trusted", *AREAS, "images")
-    write_csv(asked.save / f"sanity-{asked.name}.csv", named_areas, sanity)
-    if boxes:
-        write_boxes(asked, np.concatenate(boxes), Pictures.joined(marked))
+    assert network is not None
+    measured = measure_maps(network, predictor.card.recipe, own, explainer.mapped, Quiet())
+    if asked.slow:
+        measured |= slowly_measured(explainer, own)
+    for name, values in measured.items():
+        found.maps.setdefault(name, []).extend(values)
+    if asked.slow:
+        return
+    if predictor.card.recipe.localise:
+        found.boxes.append(told_boxes(predictor, own))
+    right = is_right(before, pictures, predictor.card.classes)
+    columns = image_columns(store, rows, [""] * len(store), ())
+    found.probes += [(run.name, *line) for line in probed(explainer, pictures, columns, right)]
+    found.sanity += [(run.name, *line) for line in checked(explainer, pictures)]
 
 
 def slowly_measured(explainer: Explainer, marked: Pictures) -> dict[str, list[Measured]]:
-    """Hold the maps of methods that answer an image many times against the boxes, and others."""
-    assert explainer.network is not None
-    recipe = explainer.predictor.card.recipe
-    found = measure_maps(explainer.network, recipe, marked, explainer.mapped, Quiet())
+    """Hold the maps of methods that answer an image many times against the boxes."""
+    found: dict[str, list[Measured]] = {}
     for image, boxes in zip(marked.pixels, marked.boxes, strict=True):
         for name, own in explainer(image, SLOW).maps.items():
             found.setdefault(name, []).append(measure(own, boxes))
@@ -165,12 +172,10 @@ def named(*names: str) -> tuple[str, ...]:
     return tuple(f"{name}{end}" for name in names for end in ("", "_low", "_high"))
 
 
-def write_maps(
-    asked: argparse.Namespace, maps: Mapping[str, list[Measured]], marked: Pictures
-) -> None:
+def write_maps(asked: argparse.Namespace, found: Found) -> None:
     """Write how well each method's maps agree with the boxes."""
     rows: Table = []
-    for own in score_maps(maps, marked):
+    for own in score_maps(found.maps, Pictures.joined(found.marked)):
         whole = (own.pointing, own.energy, own.overlap, own.recall)
         parts = {**own.pointing_per_class, **own.pointing_per_size}
         rows.append(
@@ -185,26 +190,32 @@ def write_maps(
     write_csv(asked.save / f"maps-{asked.name}.csv", header, rows)
 
 
-def write_reliance(
-    asked: argparse.Namespace,
-    shifts: Mapping[str, list[Shift]],
-    pictures: Pictures,
-    labels: tuple[str, ...],
-) -> None:
+def write_reliance(asked: argparse.Namespace, found: Found) -> None:
     """Write how often answers change."""
     joined = {
         name: Shift(
             np.concatenate([own.other for own in several]),
             np.concatenate([own.fall for own in several]),
         )
-        for name, several in shifts.items()
+        for name, several in found.shifts.items()
     }
     rows: Table = []
-    for own in score_reliance(joined, pictures, labels):
+    for own in score_reliance(joined, Pictures.joined(found.seen), found.labels):
         scores = (own.changed, own.fall, *own.per_class.values())
         rows.append((own.change, own.changed.n, *(c for s in scores for c in cells(s))))
     header = ("change", "images", *named("answer_changes", "fall", *labels))
     write_csv(asked.save / f"reliance-{asked.name}.csv", header, rows)
+
+
+def write_probes(asked: argparse.Namespace, found: Found) -> None:
+    """Write what embeddings tell, and whether maps may be believed."""
+    header = (
+        *("run", "told", "accuracy", "majority", "values", "images"),
+        *("right_with", "images_with", "right_against", "images_against"),
+    )
+    write_csv(asked.save / f"probes-{asked.name}.csv", header, found.probes)
+    areas = ("run", "method", "likeness", "trusted", *AREAS, "images")
+    write_csv(asked.save / f"sanity-{asked.name}.csv", areas, found.sanity)
 
 
 def write_boxes(asked: argparse.Namespace, told: NDArray[np.float32], marked: Pictures) -> None:
