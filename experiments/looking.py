@@ -203,7 +203,7 @@ def write_reliance(asked: argparse.Namespace, found: Found) -> None:
     for own in score_reliance(joined, Pictures.joined(found.seen), found.labels):
         scores = (own.changed, own.fall, *own.per_class.values())
         rows.append((own.change, own.changed.n, *(c for s in scores for c in cells(s))))
-    header = ("change", "images", *named("answer_changes", "fall", *labels))
+    header = ("change", "images", *named("answer_changes", "fall", *found.labels))
     write_csv(asked.save / f"reliance-{asked.name}.csv", header, rows)
 
 
