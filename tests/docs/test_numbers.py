@@ -338,6 +338,16 @@ def test_what_models_look_at_and_rely_on(name: str) -> None:
         holds(page, row(own["change"], ends_of(own, "answer_changes", percent, " %"), *parts))
 
 
+def test_what_slow_methods_point_at() -> None:
+    """The table of the methods that answer an image many times, cell by cell."""
+    rows = {own["method"]: own for own in rows_of("maps-best-slow")}
+    for name in ("integrated-gradients", "rise", "occlusion", "layercam", "Gaussian in the middle"):
+        own = rows[name]
+        cells = [ends_of(own, key, percent, " %") for key in ("pointing", "energy")]
+        cells.append(ends_of(own, "iou", lambda value: f"{float(value):.2f}"))
+        holds(DOCS / "using" / "explain.md", row(name, *cells, f"{percent(own['recall'])} %"))
+
+
 def told_gain(
     without: dict[str, dict[str, str]], learned: dict[str, dict[str, str]], folds: list[str]
 ) -> str:
