@@ -348,6 +348,16 @@ def test_what_slow_methods_point_at() -> None:
         holds(DOCS / "using" / "explain.md", row(name, *cells, f"{percent(own['recall'])} %"))
 
 
+def test_whether_maps_of_the_staged_recipe_may_be_believed() -> None:
+    """What is hidden first against random order, and where maps stay the same."""
+    rows = [own for own in rows_of("sanity-mobilenetv2-staged") if own["method"] == "layercam"]
+    page = DOCS / "using" / "explain.md"
+    first = [f"{float(rows[0][key]):.2f}" for key in ("deletion", "random_deletion")]
+    holds(page, f"({first[0]} against {first[1]} in")
+    stay = [f"{float(own['likeness']):.2f}" for own in rows if own["trusted"] == "False"]
+    holds(page, f"({' and '.join(stay)})")
+
+
 def told_gain(
     without: dict[str, dict[str, str]], learned: dict[str, dict[str, str]], folds: list[str]
 ) -> str:
