@@ -1,7 +1,9 @@
 """Gather what runs scored on another set: a row a run, once each was evaluated there.
 
-tumorscope evaluate RUN --data $TUMORSCOPE_DATA/sartaj          # for each
-python experiments/elsewhere.py sartaj RUN RUN … --save docs/results/best-on-sartaj.csv
+First each run is evaluated on that set, then its results are gathered:
+
+    tumorscope evaluate RUN --data $TUMORSCOPE_DATA/sartaj          # for each
+    python experiments/elsewhere.py sartaj RUN RUN … --save docs/results/best-on-sartaj.csv
 """
 
 import argparse

@@ -13,12 +13,6 @@ import tumorscope
 from tests.server import Server
 
 
-@pytest.fixture(scope="module")
-def images(phantoms: Path) -> list[Path]:
-    """Slices of phantoms."""
-    return sorted(phantoms.parent.rglob("*.png"))
-
-
 def test_what_was_confirmed_outlives_kills(
     tiny_run: tumorscope.Run, images: list[Path], tmp_path: Path
 ) -> None:

@@ -76,12 +76,6 @@ def client(
         yield own
 
 
-@pytest.fixture(scope="module")
-def images(phantoms: Path) -> list[Path]:
-    """Slices of phantoms."""
-    return sorted(phantoms.parent.rglob("*.png"))
-
-
 def as_files(*paths: Path, name: str = "") -> Files:
     """Return files as a form sends them."""
     return [("files", (name or path.name, path.read_bytes())) for path in paths]

@@ -51,8 +51,8 @@ REFUSED: dict[int | str, dict[str, Any]] = {
     code: {"model": Refusal} for code in (400, 401, 403, 404, 410, 413, 421, 422, 429, 503)
 }
 CANNOT_KEEP = (
-    "The server cannot keep this: its disk may be full, or its database unreachable. Nothing of it "
-    "was answered. Mend that, and send it again."
+    "The server cannot keep this: its disk may be full, or its database unreachable. Nothing was "
+    "written down. Free some space there, or start the database, and send it again."
 )
 logger = logging.getLogger(__name__)
 Number = Annotated[int, Query(ge=0, le=1_000_000)]
@@ -247,11 +247,11 @@ def _add_reviews(app: FastAPI, reader: Reader) -> None:
                 label = answer.get("label", "")
                 chance = answer.get("probabilities", {}).get(label, "")
                 box = own.box or ("",) * 4
-                told = (own.slice if own.slice is not None else "",)
+                number = "" if own.slice is None else own.slice
                 writer.writerow(
                     (
                         *(_harmless(case.name), _harmless(own.label), case.patient, *box),
-                        *(told[0], _harmless(own.reader), own.blind, _harmless(own.comment)),
+                        *(number, _harmless(own.reader), own.blind, _harmless(own.comment)),
                         *(label, chance, case.id),
                     )
                 )
