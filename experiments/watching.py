@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.support.files import write_csv
+from tumorscope.watching.cases import Case
 from tumorscope.watching.drift import BATCH, FITTED, REFERENCE, find_drift
-from tumorscope.watching.log import Case
 from tumorscope.watching.sequential import (
     confidence_sequence,
     drop_evidence,

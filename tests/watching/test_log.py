@@ -17,9 +17,11 @@ from tests.databases import start_postgresql
 from tumorscope.errors import UsageError
 from tumorscope.records import Prediction
 from tumorscope.watching.agreement import agreements
+from tumorscope.watching.cases import Listed, Review, ReviewList
 from tumorscope.watching.database import DATABASE, DRIVER, upgrade
-from tumorscope.watching.log import Log, Review
+from tumorscope.watching.log import Log
 from tumorscope.watching.tables import METADATA
+from tumorscope.watching.watch import watch_log
 
 ANSWER = Prediction("a.png", "glioma", {"glioma": 0.75, "pituitary": 0.25}, ("glioma",), True)
 
@@ -84,13 +86,35 @@ def test_what_was_said_is_read_back(place: str) -> None:
     log.close()
 
 
+def test_what_a_review_list_brings_is_no_case_of_use(place: str) -> None:
+    """It stands in the list's order, apart from the rest, and is not watched."""
+    log = Log(place)
+    used = filled(log)
+    for at, name in ((2, "b.png"), (1, "sub/c.png")):
+        case = log.add_case(name, "image", "1" * 64, listed=Listed("a", at, "glioma", "none"))
+    log.add_review(case, Review("Ada", "none"))
+    assert [own.id for own in log.cases()] == [used]
+    found = log.cases(on="a")
+    assert [own.name for own in found] == ["sub/c.png", "b.png"]
+    assert found[0].listed == Listed("a", 1, "glioma", "none")
+    assert log.on_list("a") == {"sub/c.png", "b.png"}
+    assert log.lists() == [ReviewList("a", 2, 1, frozenset({"glioma", "none"}))]
+    assert [own.listed is None for own in log.all_cases()] == [True, False, False]
+    ids, features = log.embeddings("m", 10)
+    assert (ids, features.tolist()) == ([used], [[0, 1, 2, 3]])
+    log.add_answer(case, "m", ANSWER, {})
+    assert watch_log(log, None, 0.9).cases == 1
+    log.close()
+
+
 def test_nobody_changes_what_was_said(place: str) -> None:
     """The database itself refuses to change and to remove rows."""
     log = Log(place)
-    case = filled(log)
+    case = log.add_case("a.png", "image", "0" * 64, listed=Listed("a", 1, "glioma", "pituitary"))
+    log.add_answer(case, "m", ANSWER, {})
     log.add_review(case, Review("Ada", "glioma"))
     for table in METADATA.sorted_tables:
-        for statement in (table.delete(), table.update().values(created=table.c.created)):
+        for statement in (table.delete(), table.update().values(number=table.c.number)):
             with pytest.raises(DBAPIError, match="never changed"), log._engine.begin() as own:
                 own.execute(statement)
     if log._engine.dialect.name == "sqlite":
@@ -120,9 +144,10 @@ def test_a_log_of_the_first_version_is_brought_up_to_date(place: str) -> None:
     engine = log._engine
     with engine.begin() as own:
         if engine.dialect.name == "sqlite":
+            own.execute(text("DROP TABLE listed"))
             own.execute(text("DROP TABLE reviews"))
         else:
-            own.execute(text("DROP TABLE reviews CASCADE"))
+            own.execute(text("DROP TABLE listed, reviews CASCADE"))
         own.execute(text("UPDATE alembic_version SET version_num = '0001'"))
         own.execute(
             text(
@@ -135,7 +160,7 @@ def test_a_log_of_the_first_version_is_brought_up_to_date(place: str) -> None:
     assert [case.name for case in log.cases()] == ["old.png"]
     log.add_review("x", Review("Ada", "glioma"))
     with log._engine.connect() as own:
-        assert MigrationContext.configure(own).get_current_revision() == "0002"
+        assert MigrationContext.configure(own).get_current_revision() == "0003"
         tables = inspect(own)
         for table in METADATA.sorted_tables:
             columns = {

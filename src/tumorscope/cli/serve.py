@@ -35,6 +35,10 @@ def serve(
     no_store: Annotated[
         bool, typer.Option("--no-store", help="Keep no uploads, only answers.")
     ] = False,
+    review: Annotated[
+        Path | None,
+        typer.Option(help="Step through the labels that 'tumorscope review RUN' disputes: RUN."),
+    ] = None,
     host: Annotated[
         str, typer.Option(help="The address to listen on; any but loopback requires the token.")
     ] = "127.0.0.1",
@@ -74,6 +78,7 @@ def serve(
     from tumorscope.inference.bundle import open_bundle  # noqa: PLC0415
     from tumorscope.inference.shipped import DEFAULT  # noqa: PLC0415
     from tumorscope.serve.app import make_app  # noqa: PLC0415 (an extra)
+    from tumorscope.serve.listing import read_list  # noqa: PLC0415
     from tumorscope.serve.reader import Reader  # noqa: PLC0415
     from tumorscope.watching.log import Log  # noqa: PLC0415
 
@@ -84,9 +89,10 @@ def serve(
         raise UsageError("--token must have 16 characters at least.")
     opened = open_bundle(bundle or DEFAULT)
     folder = None if no_store else store or Path(log) / "images"
+    listed = read_list(review) if review else []
     reader = Reader(opened, Log(log), folder, workers=workers or os.cpu_count() or 1)
     names = [*LOOPBACK, *(name or ())] if local or name else ["*"]
-    application = make_app(reader, hosts=names, token=token)
+    application = make_app(reader, hosts=names, token=token, listed=listed)
     settings = uvicorn.Config(
         application, host=host, port=port, log_level="warning", server_header=False
     )
@@ -95,6 +101,8 @@ def serve(
     shown = "localhost" if local else host
     address = f"http://{shown}:{socket.getsockname()[1]}/" + (f"?token={token}" if token else "")
     typer.echo(f"{opened.card.provenance.data}, {opened.card.recipe.name}: {address}")
+    if listed:
+        typer.echo(f"{len(listed)} labels to look at again: choose the list on the page.")
     typer.echo("Research use only, not a medical device. Ctrl-C ends it.", err=True)
     if open_page:
         webbrowser.open(address)

@@ -39,6 +39,7 @@ from tumorscope.support.files import (
 PACKAGES = ("torch", "timm", "lightning", "numpy", "pillow", "onnxruntime", "scikit-learn")
 RECIPE, ENVIRONMENT, RESULTS = "recipe.yaml", "environment.json", "results.json"
 PREDICTIONS, FOLDS, SEEDS = "predictions.csv", "folds.json", "seeds.json"
+REVIEW = "review.csv"
 MANIFEST_COLUMNS = (
     *("image", "label", "canonical", "split", "patient_id", "fold", "boxes"),
     *("width", "height", "sha256"),

@@ -16,6 +16,7 @@ from tumorscope.report.style import write_figure
 from tumorscope.report.tiles import Tile
 from tumorscope.runs.folder import (
     PREDICTIONS,
+    REVIEW,
     layout_options,
     read_environment,
     read_probabilities,
@@ -82,7 +83,7 @@ def write_review(folder: Path, rows: Sequence[LabelIssue], progress: Progress) -
     Raises:
         UsageError: the data is not where it was.
     """
-    table, sheet = folder / "review.csv", folder / "review.png"
+    table, sheet = folder / REVIEW, folder / "review.png"
     lines = [
         (n, row.image, row.label, row.suggested, f"{row.quality:.6f}", int(row.disputed))
         for n, row in enumerate(rows, 1)

@@ -1,8 +1,6 @@
 """The web application: each address of the interface, and the page."""
 
 import asyncio
-import csv
-import io
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -28,11 +26,14 @@ from tumorscope.errors import TumorscopeError, UsageError
 from tumorscope.serve.decoding import RefusedUpload
 from tumorscope.serve.guard import Guard
 from tumorscope.serve.interface import interface_page
+from tumorscope.serve.listing import Entry, take_list
+from tumorscope.serve.manifest import reviews_csv
 from tumorscope.serve.messages import (
     Agreement,
     Alike,
     CaseList,
     CaseShown,
+    ListShown,
     ModelShown,
     Refusal,
     ReviewMessage,
@@ -42,7 +43,7 @@ from tumorscope.serve.messages import (
 )
 from tumorscope.serve.reader import Gone, Reader
 from tumorscope.watching.agreement import agreements
-from tumorscope.watching.log import Case
+from tumorscope.watching.cases import Case
 
 PAGE = Path(__file__).parent / "page"
 PATIENCE = 20.0  # seconds that an upload waits for its answer before it is answered with "waiting"
@@ -57,25 +58,29 @@ CANNOT_KEEP = (
 logger = logging.getLogger(__name__)
 Number = Annotated[int, Query(ge=0, le=1_000_000)]
 METHODS = ("GET", "HEAD", "OPTIONS", "POST")
-MANIFEST = (
-    *("image", "label", "patient_id", "x_center", "y_center", "width", "height"),
-    *("slice", "reader", "blind", "comment", "predicted", "probability", "case"),
-)
 
 
-def make_app(reader: Reader, *, hosts: Sequence[str] = ("*",), token: str | None = None) -> FastAPI:
+def make_app(
+    reader: Reader,
+    *,
+    hosts: Sequence[str] = ("*",),
+    token: str | None = None,
+    listed: Sequence[Entry] = (),
+) -> FastAPI:
     """Return the application over a model at work.
 
     Args:
         reader: it; started and closed with the application.
         hosts: names by which the server may be called.
         token: that every request must show; None for none.
+        listed: a review list, whose images are taken in beside the answering.
     """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         """Start and end with the server."""
         await run_in_threadpool(reader.start)
+        reader.beside(lambda: take_list(reader, listed))
         yield
         await run_in_threadpool(reader.close)
 
@@ -161,13 +166,25 @@ def _add_cases(app: FastAPI, reader: Reader) -> None:
         label: Annotated[str, Query(max_length=80)] = "",
         name: Annotated[str, Query(max_length=120)] = "",
         reviewed: bool | None = None,
+        on: Annotated[str, Query(alias="list", max_length=200)] = "",
     ) -> CaseList:
-        """List cases, the newest first."""
+        """List cases of use, the newest first; with `list` those of a review list in its order."""
         found = reader.log.cases(
-            first=first, count=count, label=label, name=name, reviewed=reviewed
+            first=first, count=count, label=label, name=name, reviewed=reviewed, on=on
         )
-        total = reader.log.count()["cases"]
+        lists = {own.name: own.cases for own in reader.log.lists()}
+        total = lists.get(on, 0) if on else reader.log.count()["cases"] - sum(lists.values())
         return CaseList(cases=[summary(case) for case in found], total=total)
+
+    @app.get("/api/lists")
+    def lists() -> list[ListShown]:
+        """Return the review lists, how far people are with each, and the labels on it."""
+        return [
+            ListShown(
+                name=own.name, cases=own.cases, reviewed=own.reviewed, labels=sorted(own.labels)
+            )
+            for own in reader.log.lists()
+        ]
 
     @app.get("/api/cases/{case}")
     def one_case(case: str) -> CaseShown:
@@ -238,35 +255,13 @@ def _add_reviews(app: FastAPI, reader: Reader) -> None:
     @app.get("/api/reviews.csv", response_class=PlainTextResponse)
     def manifest() -> PlainTextResponse:
         """Return what readers said as a manifest that `tumorscope train` takes."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
-        writer.writerow(MANIFEST)
-        for case in reader.log.all_cases():
-            if case.reviews:
-                own, answer = case.reviews[-1], case.answer or {}
-                label = answer.get("label", "")
-                chance = answer.get("probabilities", {}).get(label, "")
-                box = own.box or ("",) * 4
-                number = "" if own.slice is None else own.slice
-                writer.writerow(
-                    (
-                        *(_harmless(case.name), _harmless(own.label), case.patient, *box),
-                        *(number, _harmless(own.reader), own.blind, _harmless(own.comment)),
-                        *(label, chance, case.id),
-                    )
-                )
-        return PlainTextResponse(text.getvalue(), media_type="text/csv")
+        content = reviews_csv(reader.log.all_cases())
+        return PlainTextResponse(content, media_type="text/csv")
 
     @app.get("/api/agreement")
     def agreement() -> list[Agreement]:
         """Say how far each two readers agree on the cases that both have read."""
         return [Agreement(**vars(own)) for own in agreements(reader.log.all_cases())]
-
-
-def _harmless(text: str) -> str:
-    """Return words of a client that no spreadsheet takes for a formula, on one line."""
-    line = " ".join(text.split())
-    return f"'{line}" if line.startswith(("=", "+", "-", "@")) else line
 
 
 def _add_about(app: FastAPI, reader: Reader) -> None:

@@ -161,7 +161,7 @@ class Decoder:
             start = content.read(len(DIRECT[0]))
             content.seek(0)
             if start.startswith(DIRECT) and _size(content) <= SMALL:
-                return [self._image(shown_upload(name), content.read())]
+                return [self.image(shown_upload(name), content.read())]
         with tempfile.TemporaryDirectory(prefix="tumorscope-") as name:
             folder = Path(name)
             (folder / "in").mkdir()
@@ -177,8 +177,12 @@ class Decoder:
                 raise RefusedUpload(refused)
             return list(_collect(folder / "out"))
 
-    def _image(self, name: str, content: bytes) -> Decoded:
-        """Read a plain image, for which nothing need be written to a disk."""
+    def image(self, name: str, content: bytes) -> Decoded:
+        """Read one image, for which nothing need be written to a disk.
+
+        Raises:
+            RefusedUpload: it cannot be read, or takes more than it may.
+        """
         found = self._done(_decode_image, content)
         if isinstance(found, str):
             raise RefusedUpload(f"{name}: {found}.")

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tumorscope.watching.log import Case, Review
+from tumorscope.watching.cases import Case, Review
 
 Status = Literal["waiting", "answered", "failed"]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -51,7 +51,11 @@ class ReviewShown(ReviewMessage):
 
 
 class CaseSummary(Message):
-    """A case in a list."""
+    """A case in a list.
+
+    On a review list, `filed` is the label that its data set gives it, and `suggested` that of a
+    model that had not seen it.
+    """
 
     id: str
     created: datetime
@@ -64,6 +68,9 @@ class CaseSummary(Message):
     accepted: bool = False
     note: str = ""
     reviews: int = 0
+    list: str = ""
+    filed: str = ""
+    suggested: str = ""
 
 
 class CaseShown(CaseSummary):
@@ -81,6 +88,15 @@ class CaseList(Message):
 
     cases: list[CaseSummary]
     total: int
+
+
+class ListShown(Message):
+    """A review list: labels that are worth a second look."""
+
+    name: str
+    cases: int
+    reviewed: int
+    labels: list[str]
 
 
 class ModelShown(Message):
@@ -174,4 +190,7 @@ def _summed_up(case: Case) -> dict[str, Any]:
         "accepted": bool(answer.get("accepted")),
         "note": answer.get("error") or answer.get("reason") or answer.get("note") or "",
         "reviews": len(case.reviews),
+        "list": case.listed.list if case.listed else "",
+        "filed": case.listed.filed if case.listed else "",
+        "suggested": case.listed.suggested if case.listed else "",
     }

@@ -5,19 +5,17 @@ import hashlib
 import io
 import logging
 import threading
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
+from tumorscope.data.read import read_bytes
 from tumorscope.errors import TumorscopeError, UsageError
-from tumorscope.explanation.explain import Explainer
 from tumorscope.inference.bundle import Bundle, card_digest
 from tumorscope.inference.predict import Predictor
 from tumorscope.inference.series import with_answer
@@ -26,9 +24,11 @@ from tumorscope.serve.answering import Answered, Answering
 from tumorscope.serve.content import ContentFolder
 from tumorscope.serve.decoding import Decoded, Decoder, RefusedUpload
 from tumorscope.serve.limits import Limits
-from tumorscope.watching.log import Case, Log
+from tumorscope.serve.pictures import Maps, RecentSlices, as_png
+from tumorscope.watching.cases import Case, Listed
+from tumorscope.watching.log import Log
 
-MAPS_KEPT = 64  # overlays in memory
+COMPARED = 2000  # cases, the newest, among which those that look alike are sought
 logger = logging.getLogger(__name__)
 
 Uploads = Sequence[tuple[str, BinaryIO]]
@@ -74,6 +74,7 @@ class Reader:
         predictor: the model.
         model: digest of its card.
         log: where everything is written down.
+        closing: whether the server is about to end.
     """
 
     def __init__(
@@ -98,16 +99,14 @@ class Reader:
         self.predictor = Predictor(bundle, threads=1)
         self.model = card_digest(self.predictor.card)
         self.log = log
-        self._bundle = bundle
         self._store = ContentFolder(store) if store else None
         self._decoder = Decoder(self.limits)
         self._answering = Answering(self.predictor, workers)
         self._jobs: dict[str, Job] = {}
-        self._pixels = _Recent(self.limits.kept)
-        self._maps: OrderedDict[tuple[str, int, str], bytes] = OrderedDict()
-        self._background = ThreadPoolExecutor(2, thread_name_prefix="series")
-        self._explaining = threading.Lock()
-        self._explainer: Explainer | None = None
+        self._pixels = RecentSlices(self.limits.kept)
+        self._maps = Maps(bundle)
+        self._background = ThreadPoolExecutor(3, thread_name_prefix="series")
+        self.closing = threading.Event()
 
     def start(self) -> None:
         """Get ready, and begin to answer what an earlier server left without an answer."""
@@ -128,8 +127,13 @@ class Reader:
             except Exception:
                 logger.exception("case %s", case.id)
 
+    def beside(self, work: Callable[[], None]) -> None:
+        """Do something beside the answering, which ends where `closing` says so."""
+        self._background.submit(work)
+
     def close(self) -> None:
         """Answer what waits, and end."""
+        self.closing.set()
         self._background.shutdown(wait=True, cancel_futures=True)
         self._answering.close()
         self._decoder.close()
@@ -143,28 +147,55 @@ class Reader:
             UsageError: the log or the store cannot be written to.
         """
         decoded = self._decoder(uploads)
-        kept: list[tuple[str, str]] = []
-        if self._store is not None:
-            for name, content in uploads:
-                kept.append((name, self._keep(self._store, content)))
-        cases = []
-        for part, own in enumerate(decoded):
-            files = {"uploads": kept, "part": part} if kept else {}
-            case = self.log.add_case(
-                own.name, own.kind, _digest(own), patient=own.patient, files=files
-            )
-            self._begin(case, own)
-            cases.append(case)
-        return cases
+        kept = self._keep(uploads)
+        return [self._add(own, kept, part) for part, own in enumerate(decoded)]
 
-    @staticmethod
-    def _keep(store: ContentFolder, content: BinaryIO) -> str:
+    def take_listed(self, image: str, path: Path, patient: str, listed: Listed) -> None:
+        """Take in an image of a review list, and wait until it is answered.
+
+        Args:
+            image: its path in the data set, by which the case is called.
+            path: where it lies.
+            patient: whom it belongs to; empty where unknown.
+            listed: its place on the list.
+
+        Raises:
+            UnreadableImage: it is not there, or cannot be opened.
+            RefusedUpload: it cannot be read.
+            UsageError: the log or the store cannot be written to.
+        """
+        content = read_bytes(path)
+        decoded = replace(self._decoder.image(path.name, content), name=image, patient=patient)
+        kept = self._keep([(path.name, io.BytesIO(content))])
+        self.wait(self._add(decoded, kept, listed=listed), self.limits.seconds)
+
+    def _keep(self, uploads: Uploads) -> list[tuple[str, str]]:
         """Keep an upload; where that fails it is the server's fault, not the upload's."""
-        content.seek(0)
+        if self._store is None:
+            return []
         try:
-            return store.put(content)
+            return [(name, self._store.put(content)) for name, content in uploads]
         except TumorscopeError as error:
             raise UsageError(str(error)) from error
+
+    def _add(
+        self,
+        decoded: Decoded,
+        kept: list[tuple[str, str]],
+        part: int = 0,
+        listed: Listed | None = None,
+    ) -> str:
+        """Write a case down, and have it answered."""
+        case = self.log.add_case(
+            decoded.name,
+            decoded.kind,
+            _digest(decoded),
+            patient=decoded.patient,
+            files={"uploads": kept, "part": part} if kept else {},
+            listed=listed,
+        )
+        self._begin(case, decoded)
+        return case
 
     def job(self, case: str) -> Job | None:
         """Return the answering of a case; None where it ended long ago, or never began."""
@@ -185,7 +216,7 @@ class Reader:
             UsageError: there is no such slice.
         """
         pixels = self._slice(case, number)
-        return _png(np.rint(pixels).astype(np.uint8), "L")
+        return as_png(np.rint(pixels).astype(np.uint8), "L")
 
     def map_png(self, case: Case, number: int, method: str) -> bytes:
         """Return the map of one slice, in the colours of the legend, its strength as opacity.
@@ -194,22 +225,7 @@ class Reader:
             Gone: the slice was not kept.
             UsageError: there is no such slice or method.
         """
-        from tumorscope.explanation.overlay import colours  # noqa: PLC0415
-
-        key = (case.id, number, method)
-        if key in self._maps:
-            return self._maps[key]
-        pixels = self._slice(case, number)
-        with self._explaining:  # networks are looked into one at a time
-            if self._explainer is None:
-                self._explainer = Explainer(self._bundle)
-            found = self._explainer(pixels, [method] if method else ()).maps
-        levels = np.rint(next(iter(found.values())) * 255).astype(np.uint8)
-        picture = _png(np.dstack([colours()[levels], levels]), "RGBA")
-        self._maps[key] = picture
-        while len(self._maps) > MAPS_KEPT:
-            self._maps.popitem(last=False)
-        return picture
+        return self._maps.png((case.id, number, method), lambda: self._slice(case, number))
 
     @property
     def stores(self) -> bool:
@@ -223,22 +239,18 @@ class Reader:
     @property
     def methods(self) -> tuple[str, ...]:
         """The names of the maps that can be had."""
-        with self._explaining:
-            if self._explainer is None:
-                self._explainer = Explainer(self._bundle)
-            return self._explainer.methods
+        return self._maps.methods
 
     def alike(self, case: Case, count: int = 6) -> list[tuple[Case, float]]:
         """Return the cases of the log that look most like one to the network, with their cosine."""
         if case.features is None:
             return []
-        own = _unit(case.features)
-        others = [
-            (other, float(own @ _unit(other.features)))
-            for other in self.log.cases(count=2000)
-            if other.id != case.id and other.features is not None and other.model == case.model
-        ]
-        return sorted(others, key=lambda pair: -pair[1])[:count]
+        ids, features = self.log.embeddings(case.model, COMPARED)
+        likeness = _unit(features) @ _unit(case.features)
+        nearest = [(ids[n], float(likeness[n])) for n in np.argsort(-likeness, kind="stable")]
+        near = [pair for pair in nearest if pair[0] != case.id][:count]
+        found = [(self.log.case(other), own) for other, own in near]
+        return [(other, own) for other, own in found if other is not None]
 
     def _begin(self, case: str, decoded: Decoded) -> None:
         """Have the slices of a case answered, and the answer written down in the end."""
@@ -321,44 +333,12 @@ class Reader:
                 content.close()
 
 
-class _Recent:
-    """Slices of the cases that were looked at last, up to a number of bytes."""
-
-    def __init__(self, most: int) -> None:
-        self._most, self._held = most, 0
-        self._kept: OrderedDict[str, NDArray[Any]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def put(self, case: str, pixels: NDArray[Any]) -> None:
-        """Keep the slices of a case, as long as there is room."""
-        with self._lock:
-            if case in self._kept:
-                self._held -= self._kept.pop(case).nbytes
-            self._kept[case] = pixels
-            self._held += pixels.nbytes
-            while self._held > self._most and len(self._kept) > 1:
-                self._held -= self._kept.popitem(last=False)[1].nbytes
-
-    def get(self, case: str) -> NDArray[Any] | None:
-        """Return the slices of a case; None where they are no longer held."""
-        with self._lock:
-            if case in self._kept:
-                self._kept.move_to_end(case)
-            return self._kept.get(case)
-
-
 def _digest(decoded: Decoded) -> str:
     found = hashlib.sha256(str((decoded.pixels.shape, str(decoded.pixels.dtype))).encode())
     found.update(np.ascontiguousarray(decoded.pixels).tobytes())
     return found.hexdigest()
 
 
-def _png(pixels: NDArray[np.uint8], mode: str) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(pixels, mode).save(buffer, "PNG", compress_level=1)
-    return buffer.getvalue()
-
-
 def _unit(features: NDArray[np.floating]) -> NDArray[np.float32]:
     own = features.astype(np.float32)
-    return np.asarray(own / max(float(np.linalg.norm(own)), 1e-9), np.float32)
+    return np.asarray(own / np.maximum(np.linalg.norm(own, axis=-1, keepdims=True), 1e-9))

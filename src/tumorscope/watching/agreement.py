@@ -8,7 +8,7 @@ import numpy as np
 
 from tumorscope.metrics import scores as metrics
 from tumorscope.metrics.intervals import Clusters, interval
-from tumorscope.watching.log import Case, owner
+from tumorscope.watching.cases import Case, owner
 
 
 @dataclass(frozen=True)

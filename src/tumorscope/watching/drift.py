@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from tumorscope.watching.log import Case, owner
+from tumorscope.watching.cases import Case, owner
 
 # Owners of cases: those by which directions are found, those that others are compared with, and
 # those of a look. Directions fit whom they were found by too well to be compared with them.

@@ -1,17 +1,19 @@
 """Rows of many threads in few transactions: a commit waits for the disk, whoever it is for."""
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from sqlalchemy import Engine, Table, insert
 
+from tumorscope.watching.tables import METADATA
+
 TOGETHER = 256  # writes of one transaction at most
 
-Rows = Sequence[Mapping[str, Any]]
-Waiting = tuple[Table, Rows, "Future[None]"]
+Addition = tuple[Table, Sequence[Mapping[str, Any]]]
+Waiting = tuple[Sequence[Addition], "Future[None]"]
 
 
 class GroupedWriter:
@@ -23,14 +25,14 @@ class GroupedWriter:
         self._thread = threading.Thread(target=self._work, name="log", daemon=True)
         self._thread.start()
 
-    def write(self, table: Table, rows: Rows) -> None:
-        """Add rows to a table; return when they are safe on the disk.
+    def write(self, additions: Sequence[Addition]) -> None:
+        """Add rows to tables, all or none; return when they are safe on the disk.
 
         Raises:
             DBAPIError: the database cannot take them.
         """
         future: Future[None] = Future()
-        self._waiting.put((table, rows, future))
+        self._waiting.put((additions, future))
         future.result()
 
     def close(self) -> None:
@@ -54,15 +56,26 @@ class GroupedWriter:
     def _add(self, some: Sequence[Waiting]) -> None:
         try:
             with self._engine.begin() as connection:
-                for table, rows, _ in some:
-                    connection.execute(insert(table), list(rows))
+                for table, rows in _by_table(some):
+                    connection.execute(insert(table), rows)
         except Exception as error:  # noqa: BLE001 (goes to whoever waits)
             if len(some) > 1:  # one of them is to blame
                 for one in some:
                     self._add([one])
             else:
-                for _, _, future in some:
+                for _, future in some:
                     future.set_exception(error)
             return
-        for _, _, future in some:
+        for _, future in some:
             future.set_result(None)
+
+
+def _by_table(some: Sequence[Waiting]) -> Iterator[tuple[Table, list[Mapping[str, Any]]]]:
+    """Yield the rows of each table together; a table that others refer to comes before them."""
+    rows: dict[Table, list[Mapping[str, Any]]] = {}
+    for additions, _ in some:
+        for table, own in additions:
+            rows.setdefault(table, []).extend(own)
+    for table in METADATA.sorted_tables:
+        if table in rows:
+            yield table, rows[table]

@@ -4,30 +4,31 @@ A log is a folder with a SQLite database, or the address of a PostgreSQL databas
 may write to one.
 """
 
-import hashlib
 import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from alembic.util.exc import CommandError
 from numpy.typing import NDArray
-from sqlalchemy import (
-    RowMapping,
-    Select,
-    Table,
-    func,
-    select,
-)
+from sqlalchemy import Select, func, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from tumorscope.errors import UsageError
 from tumorscope.records import Prediction, SeriesPrediction
+from tumorscope.watching.cases import (
+    Case,
+    Listed,
+    Review,
+    ReviewList,
+    every_case,
+    to_case,
+    to_review,
+)
 from tumorscope.watching.database import (
     DATABASE,
     POSTGRESQL,
@@ -36,69 +37,12 @@ from tumorscope.watching.database import (
     open_database,
     upgrade,
 )
-from tumorscope.watching.grouped import GroupedWriter
-from tumorscope.watching.tables import ANSWERS, CASES, REVIEWS
-
-NOTHING = hashlib.sha256().hexdigest()  # the content of a file that cannot be read
+from tumorscope.watching.grouped import Addition, GroupedWriter
+from tumorscope.watching.tables import ANSWERS, CASES, LISTED, REVIEWS
 
 Answer = Prediction | SeriesPrediction
-
-
-@dataclass(frozen=True)
-class Review:
-    """What a reader says of a case.
-
-    Attributes:
-        reader: who.
-        label: the class.
-        blind: whether it was said before the model's answer was seen.
-        slice: the number of the slice that the box lies on, from 0; None of a single image.
-        box: centre and sides in fractions of the image, x before y; None without any.
-        comment: free words.
-        created: when; now, where it is added.
-    """
-
-    reader: str
-    label: str
-    blind: bool = False
-    slice: int | None = None
-    box: tuple[float, float, float, float] | None = None
-    comment: str = ""
-    created: datetime = field(default_factory=lambda: datetime.now(UTC))
-
-
-@dataclass(frozen=True)
-class Case:
-    """One case with what was said of it.
-
-    Attributes:
-        id: by which it is asked for.
-        created: when it came.
-        name: what it is called, without a path.
-        kind: `image` or `series`.
-        content: SHA-256 of what was given.
-        patient: whom it belongs to, a pseudonym; empty where unknown.
-        files: `uploads`, the names and content addresses of what is kept, and `part`, which of the
-            cases in it this one is; empty where nothing is kept.
-        model: digest of the card of the model that answered; empty before.
-        answer: as `predict --format jsonl` writes it; None before there is one.
-        facts: of its pixels and its header.
-        features: the embedding, float16; None where there is none.
-        reviews: the newest last.
-    """
-
-    id: str
-    created: datetime
-    name: str
-    kind: str
-    content: str
-    patient: str = ""
-    files: Mapping[str, Any] = field(default_factory=dict)
-    model: str = ""
-    answer: Mapping[str, Any] | None = None
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    features: NDArray[np.float16] | None = None
-    reviews: tuple[Review, ...] = ()
+TOGETHER = 500  # cases that are read at once
+_IS_REVIEWED = select(REVIEWS.c.number).where(REVIEWS.c.case_id == CASES.c.id).exists()
 
 
 class Log:
@@ -153,8 +97,9 @@ class Log:
         *,
         patient: str = "",
         files: Mapping[str, Any] | None = None,
+        listed: Listed | None = None,
     ) -> str:
-        """Add a case and return its id; see `Case`."""
+        """Add a case, with its place on a list if it has one, and return its id; see `Case`."""
         case = uuid.uuid4().hex
         row = {
             "id": case,
@@ -165,7 +110,8 @@ class Log:
             "patient": patient,
             "files": dict(files or {}),
         }
-        self._write(CASES, [row])
+        places = [] if listed is None else [(LISTED, [{**asdict(listed), "case_id": case}])]
+        self._write((CASES, [row]), *places)
         return case
 
     def add_answer(
@@ -206,7 +152,7 @@ class Log:
             }
             for case, model, answer, facts, features in answers
         ]
-        self._write(ANSWERS, rows)
+        self._write((ANSWERS, rows))
 
     def add_review(self, case: str, review: Review) -> None:
         """Add what a reader says of a case.
@@ -218,11 +164,11 @@ class Log:
             raise UsageError(f"There is no case {case}.")
         row = {**asdict(review), "case_id": case}
         row["box"] = None if review.box is None else list(review.box)
-        self._write(REVIEWS, [row])
+        self._write((REVIEWS, [row]))
 
     def case(self, case: str) -> Case | None:
         """Return a case with its newest answer and its reviews; None where there is none."""
-        return next(self._read(_cases().where(CASES.c.id == case)), None)
+        return next(self._read(every_case().where(CASES.c.id == case)), None)
 
     def cases(
         self,
@@ -232,8 +178,9 @@ class Log:
         label: str = "",
         name: str = "",
         reviewed: bool | None = None,
+        on: str = "",
     ) -> list[Case]:
-        """Return some cases, the newest first.
+        """Return some cases, the newest first; those of a review list in its order.
 
         Args:
             first: how many to pass over.
@@ -241,20 +188,68 @@ class Log:
             label: of the answer.
             name: a part of what they are called.
             reviewed: whether a reader has said something of them.
+            on: the review list; cases of use, which are on none, where it is empty.
         """
-        wanted = _cases().order_by(CASES.c.number.desc()).offset(first).limit(count)
+        wanted = every_case().offset(first).limit(count)
+        if on:
+            wanted = wanted.where(LISTED.c.list == on).order_by(LISTED.c.place, CASES.c.number)
+        else:
+            wanted = wanted.where(LISTED.c.list.is_(None)).order_by(CASES.c.number.desc())
         if label:
             wanted = wanted.where(ANSWERS.c.label == label)
         if name:
             wanted = wanted.where(CASES.c.name.contains(name, autoescape=True))
         if reviewed is not None:
-            said = select(REVIEWS.c.number).where(REVIEWS.c.case_id == CASES.c.id).exists()
-            wanted = wanted.where(said if reviewed else ~said)
+            wanted = wanted.where(_IS_REVIEWED if reviewed else ~_IS_REVIEWED)
         return list(self._read(wanted))
 
+    def lists(self) -> list[ReviewList]:
+        """Return what review lists there are, the oldest first."""
+        wanted = select(
+            LISTED.c.list, LISTED.c.filed, LISTED.c.suggested, _IS_REVIEWED.label("reviewed")
+        ).select_from(LISTED.join(CASES))
+        found: dict[str, ReviewList] = {}
+        with self._reader.connect() as connection:
+            for name, *labels, reviewed in connection.execute(wanted.order_by(LISTED.c.number)):
+                old = found.get(name, ReviewList(name, 0, 0, frozenset()))
+                found[name] = ReviewList(
+                    name, old.cases + 1, old.reviewed + bool(reviewed), old.labels | {*labels}
+                )
+        return list(found.values())
+
+    def on_list(self, name: str) -> set[str]:
+        """Return what the cases of a review list are called."""
+        wanted = select(CASES.c.name).join(LISTED).where(LISTED.c.list == name)
+        with self._reader.connect() as connection:
+            return set(connection.execute(wanted).scalars())
+
+    def embeddings(self, model: str, count: int) -> tuple[list[str], NDArray[np.float16]]:
+        """Return the ids and embeddings of the newest cases that a model has answered.
+
+        Args:
+            model: digest of its card.
+            count: how many at most.
+
+        Returns:
+            The ids, and float16 of shape (cases, features); of shape (0, 0) without any.
+        """
+        wanted = (
+            select(ANSWERS.c.case_id, ANSWERS.c.features)
+            .where((ANSWERS.c.model == model) & ANSWERS.c.features.is_not(None))
+            .order_by(ANSWERS.c.number.desc())
+            .limit(count)
+        )
+        with self._reader.connect() as connection:
+            found = dict(tuple(row) for row in connection.execute(wanted))
+        rows = [np.frombuffer(own, np.float16) for own in found.values()]
+        return list(found), np.stack(rows) if rows else np.zeros((0, 0), np.float16)
+
     def all_cases(self) -> Iterator[Case]:
-        """Yield every case, the oldest first."""
-        yield from self._read(_cases().order_by(CASES.c.number))
+        """Yield every case, the oldest first; some at a time, so that memory stays bounded."""
+        last, wanted = 0, every_case().order_by(CASES.c.number).limit(TOGETHER)
+        while some := list(self._read(wanted.where(CASES.c.number > last))):
+            yield from some
+            last = some[-1].number
 
     def count(self) -> dict[str, int]:
         """Return how many cases, answers and reviews there are."""
@@ -266,10 +261,10 @@ class Log:
                 for table in (CASES, ANSWERS, REVIEWS)
             }
 
-    def _write(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    def _write(self, *additions: Addition) -> None:
         """Add rows, and return when they are safe; what the database cannot take is a sentence."""
         try:
-            self._writer.write(table, rows)
+            self._writer.write(additions)
         except DBAPIError as error:
             raise UsageError(
                 f"The log {self.place} cannot be written to ({_first_line(error)}): nothing of "
@@ -281,67 +276,11 @@ class Log:
             rows = connection.execute(wanted).mappings().all()
             said: dict[str, list[Review]] = {}
             ids = [row["id"] for row in rows]
-            for start in range(0, len(ids), 500):
-                some = REVIEWS.c.case_id.in_(ids[start : start + 500])
-                found = select(REVIEWS).where(some).order_by(REVIEWS.c.number)
-                for own in connection.execute(found).mappings():
-                    said.setdefault(own["case_id"], []).append(_review(own))
+            found = select(REVIEWS).where(REVIEWS.c.case_id.in_(ids)).order_by(REVIEWS.c.number)
+            for own in connection.execute(found).mappings() if ids else ():
+                said.setdefault(own["case_id"], []).append(to_review(own))
         for row in rows:
-            yield _case(row, said.get(row["id"], []))
-
-
-def owner(case: Case) -> str:
-    """Return what a case counts for: its patient, else its content, so that a copy counts once."""
-    return case.patient or (case.content if case.content != NOTHING else "") or case.id
-
-
-@cache
-def _cases() -> Select[Any]:
-    """Return what asks for cases with their newest answers."""
-    every = ANSWERS.alias()
-    newest = select(func.max(every.c.number)).where(every.c.case_id == CASES.c.id)
-    joined = CASES.outerjoin(
-        ANSWERS,
-        (ANSWERS.c.case_id == CASES.c.id) & (ANSWERS.c.number == newest.scalar_subquery()),
-    )
-    own = (ANSWERS.c.model, ANSWERS.c.answer, ANSWERS.c.facts, ANSWERS.c.features)
-    return select(*CASES.c, *own).select_from(joined)
-
-
-def _case(row: RowMapping, reviews: Sequence[Review]) -> Case:
-    features = row["features"]
-    return Case(
-        id=row["id"],
-        created=_aware(row["created"]),
-        name=row["name"],
-        kind=row["kind"],
-        content=row["content"],
-        patient=row["patient"],
-        files=row["files"],
-        model=row["model"] or "",
-        answer=row["answer"],
-        facts=row["facts"] or {},
-        features=None if features is None else np.frombuffer(features, np.float16),
-        reviews=tuple(reviews),
-    )
-
-
-def _review(row: RowMapping) -> Review:
-    box = row["box"]
-    return Review(
-        reader=row["reader"],
-        label=row["label"],
-        blind=row["blind"],
-        slice=row["slice"],
-        box=None if box is None else (box[0], box[1], box[2], box[3]),
-        comment=row["comment"],
-        created=_aware(row["created"]),
-    )
-
-
-def _aware(moment: datetime) -> datetime:
-    """Return a moment with its zone, which SQLite does not keep."""
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            yield to_case(row, said.get(row["id"], []))
 
 
 def _first_line(error: Exception) -> str:

@@ -17,7 +17,8 @@ from tumorscope.inference.bundle import card_digest
 from tumorscope.inference.predict import READ_BATCH, Predictor
 from tumorscope.records import Pixels, Prediction, SeriesPrediction
 from tumorscope.support.files import shown_name
-from tumorscope.watching.log import NOTHING, Log
+from tumorscope.watching.cases import NOTHING
+from tumorscope.watching.log import Log
 
 
 def picture_facts(pixels: NDArray[Any]) -> dict[str, Any]:

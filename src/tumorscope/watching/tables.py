@@ -73,3 +73,16 @@ REVIEWS = Table(
     Column("comment", Text, nullable=False, server_default=""),
     Index("ix_reviews_case", "case_id"),
 )
+
+# Cases that a review list asks people to look at again.
+LISTED = Table(
+    "listed",
+    METADATA,
+    Column("number", Integer, primary_key=True),
+    Column("case_id", String(32), ForeignKey("cases.id"), nullable=False),
+    Column("list", Text, nullable=False),
+    Column("place", Integer, nullable=False),  # on the list, from 1
+    Column("filed", Text, nullable=False),  # the label that is disputed
+    Column("suggested", Text, nullable=False),  # the model's that had not seen the image
+    Index("ix_listed_case", "case_id"),
+)

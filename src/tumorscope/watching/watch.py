@@ -15,8 +15,9 @@ from tumorscope.metrics.intervals import Clusters
 from tumorscope.schema.labels import same_class
 from tumorscope.schema.watch import DriftFound, Moment, Watched
 from tumorscope.schema.wording import with_interval
+from tumorscope.watching.cases import Case, owner
 from tumorscope.watching.drift import BATCH, FITTED, REFERENCE, find_drift
-from tumorscope.watching.log import Case, Log, owner
+from tumorscope.watching.log import Log
 from tumorscope.watching.sequential import (
     confidence_sequence,
     drop_evidence,
@@ -59,7 +60,8 @@ def watch_log(
     """
     if not 0 < expected < 1:
         raise UsageError(f"--expect {expected:g} is not a share between 0 and 1.")
-    answered = [case for case in log.all_cases() if case.answer is not None]
+    # What a review list brought in was chosen for being doubtful: no case of use.
+    answered = [c for c in log.all_cases() if c.answer is not None and c.listed is None]
     digests = [case.model for case in answered if case.model.startswith(model)]
     if not digests:
         raise DataError(
