@@ -15,12 +15,13 @@ from tests.databases import free_port
 class Server:
     """`tumorscope serve` in a process of its own, on a folder that outlives it."""
 
-    def __init__(self, model: Path, folder: Path, *, log: Path | None = None) -> None:
-        """Start it; its log lies in `folder/log` unless said otherwise."""
+    def __init__(self, model: Path, folder: Path, *words: str, log: Path | None = None) -> None:
+        """Start it with further words; its log lies in `folder/log` unless said otherwise."""
         self.log, self.port = log or folder / "log", free_port()
         self._command = [
             *(sys.executable, "-m", "tumorscope", "serve", str(model)),
             *("--log", str(self.log), "--port", str(self.port)),
+            *words,
         ]
         self.start()
 

@@ -108,6 +108,24 @@ await page.evaluate(() => document.activeElement?.blur());
 await page.keyboard.press("1");
 await page.getByText("Saved.").waitFor();
 await picture(page, "review");
+const said = () => page.evaluate(async () => (await (await fetch(`api/cases/${location.hash.slice(1)}`)).json()).said);
+seen.drawn = (await said()).at(-1).box;
+
+// Its right side is dragged, no mode needed; then all of it, while boxes are drawn.
+const before = (await said()).length;
+await page.mouse.move(x + 50, y + 10);
+await page.mouse.down();
+await page.mouse.move(x + 90, y + 10, { steps: 5 });
+await page.mouse.up();
+await page.keyboard.press("b");
+await page.mouse.move(x, y);
+await page.mouse.down();
+await page.mouse.move(x - 30, y + 20, { steps: 5 });
+await page.mouse.up();
+await page.keyboard.press("Escape");
+for (let n = 0; n < 40 && (await said()).length === before; n += 1) await page.waitForTimeout(100);
+seen.dragged = (await said()).at(-1).box;
+seen.width = canvas.width;
 await page.keyboard.press("2");
 await page.keyboard.press("Control+z");
 await page.waitForTimeout(1600);
@@ -154,6 +172,27 @@ await page.locator(".news", { hasText: /\S/ }).waitFor();
 seen.refused = await page.locator(".news").innerText();
 await page.context().close();
 seen.errors = seen.errors.filter((text) => !text.includes("422"));  // the browser's own note of it
+
+// A review list: what each is filed as, its labels by number, and how far one is.
+page = await open({});
+await page.getByLabel("List").selectOption({ index: 1 });
+await page.getByText("on the list").waitFor();
+seen.places = await page.locator(".list li").count();
+await page.locator(".list li button").first().click();
+await page.locator(".filed").waitFor();
+seen.filed = await page.locator(".filed").innerText();
+await page.waitForTimeout(400);
+await picture(page, "list");
+await check(page, "list");
+await page.getByLabel("Your name or initials").fill("A. Reader");
+await page.evaluate(() => document.activeElement?.blur());
+await page.keyboard.press("1");
+await page.getByText("Saved.").waitFor();
+await page.keyboard.press("j");
+await page.locator("li:nth-child(2) [aria-current]").waitFor();
+await page.waitForFunction(() => document.querySelector("[aria-label=List]").textContent.includes("1 of "));
+seen.done = await page.getByLabel("List").locator("option").nth(1).innerText();
+await page.context().close();
 
 // By keys alone: to a case, its label, the next.
 page = await open({});

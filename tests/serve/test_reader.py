@@ -307,9 +307,12 @@ def test_without_a_store_nothing_is_kept(
 
 
 @pytest.fixture(scope="module")
-def server(tiny_run: tumorscope.Run, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A running server."""
-    own = Server(tiny_run.folder, tmp_path_factory.mktemp("server"))
+def server(
+    tiny_run: tumorscope.Run, reviewed_run: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A running server with a review list."""
+    folder = tmp_path_factory.mktemp("server")
+    own = Server(tiny_run.folder, folder, "--review", str(reviewed_run))
     yield own
     own.process.send_signal(signal.SIGINT)
     assert own.process.wait(30) in (0, 130, -signal.SIGINT)
@@ -380,6 +383,13 @@ def test_a_page_that_people_use(server: Server, tmp_path: Path) -> None:
     assert seen["slices"].endswith("of 6")
     assert seen["scrolled"].endswith("of 6")
     assert seen["slices"] != seen["scrolled"]
+    drawn, dragged = seen["drawn"], seen["dragged"]
+    assert dragged["width"] == pytest.approx(drawn["width"] + 40 / seen["width"], abs=0.01)
+    assert dragged["x_center"] == pytest.approx(drawn["x_center"] - 10 / seen["width"], abs=0.01)
+    assert dragged["height"] == pytest.approx(drawn["height"], abs=1e-6)
+    assert seen["places"] == 12
+    assert seen["filed"].startswith("Filed as ")
+    assert seen["done"] == "1 of 12 looked at again: tiny"
     assert (seen["hidden"], seen["listed"]) == (0, "answered")
     assert "format" in seen["refused"]
     assert seen["keys"] == 1

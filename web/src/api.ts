@@ -42,6 +42,9 @@ export interface Summary {
   accepted: boolean;
   note: string;
   reviews: number;
+  list: string; // the review list that it is on
+  filed: string; // its label there
+  suggested: string; // by a model that had not seen it
 }
 
 export interface Case extends Summary {
@@ -61,6 +64,13 @@ export interface Model {
   methods: string[];
   stores: boolean;
   notice: string;
+}
+
+export interface List {
+  name: string;
+  cases: number;
+  reviewed: number;
+  labels: string[];
 }
 
 export interface Alike {
@@ -84,6 +94,7 @@ export const getModel = () => asked<Model>("api/model");
 export const getCases = (query: URLSearchParams) =>
   asked<{ cases: Summary[]; total: number }>(`api/cases?${query}`);
 export const getCase = (id: string) => asked<Case>(`api/cases/${id}`);
+export const getLists = () => asked<List[]>("api/lists");
 export const getAlike = (id: string) => asked<Alike[]>(`api/cases/${id}/alike`);
 
 export function review(id: string, said: Omit<Said, "created">): Promise<Said> {

@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
-import { follow, getCase, getCases, getModel, upload, type Case, type Model, type Summary } from "./api";
+import { follow, getCase, getCases, getLists, getModel, upload } from "./api";
+import type { Case, List, Model, Summary } from "./api";
 import { Answer } from "./answer";
 import { Viewer } from "./viewer";
 import { dropped, Worklist } from "./worklist";
@@ -10,7 +11,8 @@ export function Reader() {
   const [model, setModel] = useState<Model | null>(null);
   const [cases, setCases] = useState<Summary[]>([]);
   const [total, setTotal] = useState(0);
-  const [query, setQuery] = useState({ name: "", label: "", reviewed: "" });
+  const [lists, setLists] = useState<List[]>([]);
+  const [query, setQuery] = useState({ list: "", name: "", label: "", reviewed: "" });
   const [open, setOpen] = useState<Case | null>(null);
   const [slice, setSlice] = useState(0);
   const [blind, setBlind] = useState(() => localStorage.getItem("blind") === "yes");
@@ -27,12 +29,13 @@ export function Reader() {
   });
 
   const list = useCallback(async () => {
-    const asked = new URLSearchParams({ count: "100" });
+    const asked = new URLSearchParams({ count: query.list ? "500" : "100" });
     for (const [name, value] of Object.entries(query)) if (value) asked.set(name, value);
     try {
       const found = await getCases(asked);
       setCases(found.cases);
       setTotal(found.total);
+      setLists(await getLists());
     } catch (error) {
       setNews((error as Error).message);
     }
@@ -42,6 +45,7 @@ export function Reader() {
     async (id: string) => {
       const found = await getCase(id);
       setOpen(found);
+      setQuery((old) => (old.list === found.list ? old : { ...old, list: found.list }));
       setSlice(isBlind.current ? 0 : (found.answer?.deciding?.[0] ?? 0));
       setShown(!isBlind.current);
       setSeen(!isBlind.current);
@@ -100,13 +104,14 @@ export function Reader() {
     };
   }, [take]);
 
+  const classes = lists.find((own) => own.name === open?.list)?.labels ?? model?.classes ?? [];
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
       const target = event.target as HTMLElement;
       if (/^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName) || !model) return;
       if ((event.ctrlKey || event.metaKey) && event.key === "z") review.undo();
       else if (event.ctrlKey || event.metaKey || event.altKey) return;
-      else if (/^[1-9]$/.test(event.key)) review.choose(model.classes[Number(event.key) - 1]);
+      else if (/^[1-9]$/.test(event.key)) review.choose(classes[Number(event.key) - 1]);
       else if (event.key === "h") setShown((now) => !now && (!blind || review.saved_label));
       else if (event.key === "j" || event.key === "k") {
         const at = cases.findIndex((one) => one.id === open?.id);
@@ -117,7 +122,7 @@ export function Reader() {
     };
     addEventListener("keydown", press);
     return () => removeEventListener("keydown", press);
-  }, [model, cases, open, review, show, blind]);
+  }, [model, cases, open, lists, review, show, blind]);
 
   const healthy = model?.healthy ?? null;
   return (
@@ -146,6 +151,7 @@ export function Reader() {
         <Worklist
           cases={cases}
           total={total}
+          lists={lists}
           open={open?.id}
           classes={model?.classes ?? []}
           query={query}
@@ -170,7 +176,7 @@ export function Reader() {
             />
             <section class="said" aria-label="Answer and review">
               <Answer of={open} shown={shown} blind={blind} model={model} onShow={() => setShown(true)} />
-              <Reviewing review={review} of={open} classes={model?.classes ?? []} />
+              <Reviewing review={review} of={open} classes={classes} shown={shown} />
             </section>
           </>
         ) : (

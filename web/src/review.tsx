@@ -110,11 +110,19 @@ export function useReview(
 }
 
 /** The form in which a reader says what a case is. */
-export function Reviewing({ review, of, classes }: { review: Review; of: Case; classes: string[] }) {
+export function Reviewing(props: { review: Review; of: Case; classes: string[]; shown: boolean }) {
+  const { review, of, classes, shown } = props;
   const { state } = review;
   return (
     <section aria-label="Your review">
       <h2>Your review</h2>
+      {of.list && shown && (
+        <p class="filed">
+          Filed as <strong>{readable(of.filed)}</strong>; a model that had not seen it says{" "}
+          <strong>{readable(of.suggested)}</strong>.{" "}
+          <span class="soft">The answer above may come from a model that has learned this very image.</span>
+        </p>
+      )}
       <label>
         Your name or initials
         <input

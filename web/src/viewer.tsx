@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { between, cursor, dragged, held, nudged, STEP, type Hold, type Point } from "./boxes";
 import { mapAddress, sliceAddress, type Box, type Case } from "./api";
 import { Curve } from "./curve";
 
@@ -26,14 +27,15 @@ interface Drag {
   x: number;
   y: number;
   view: View;
-  from: [number, number]; // in the image
-  box: Box | null;
+  from: Point; // in the image
+  box: Box | null; // as it has become
+  hold: Hold | null; // of the box that was there
 }
 
 const PLAIN: View = { zoom: 1, x: 0, y: 0, level: 127.5, window: 255 };
 const MODEL = "#00b7ff";
 const READER = "#ff9f1c";
-const STEP = 0.01; // of the image, by which a key moves a box
+const REACH = 8; // pixels within which a side of a box is taken hold of
 
 /** The slices of a case: window and level by dragging, zoom, pan, a map over it, a box to draw. */
 export function Viewer(props: Properties) {
@@ -96,7 +98,7 @@ export function Viewer(props: Properties) {
 
   const press = (event: KeyboardEvent) => {
     const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-    if (drawing && step && box) onBox(nudged(box, step as [number, number], event.shiftKey));
+    if (drawing && step && box) onBox(nudged(box, step as Point, event.shiftKey));
     else if (drawing && event.key === "Enter" && !box)
       onBox({ x_center: 0.5, y_center: 0.5, width: 0.2, height: 0.2 });
     else if (drawing && event.key === "Delete") onBox(null);
@@ -120,7 +122,7 @@ export function Viewer(props: Properties) {
     return () => removeEventListener("keydown", own);
   });
 
-  const place = (event: PointerEvent): [number, number] => {
+  const place = (event: PointerEvent): Point => {
     const bounds = canvas.current!.getBoundingClientRect();
     const [x, y] = [(event.clientX - bounds.left) / bounds.width, (event.clientY - bounds.top) / bounds.height];
     const shape = fitted(picture);
@@ -128,6 +130,14 @@ export function Viewer(props: Properties) {
       ((x - 0.5) / view.zoom - view.x) / shape[0] + 0.5,
       ((y - 0.5) / view.zoom - view.y) / shape[1] + 0.5,
     ];
+  };
+  /** What of the reader's box is under the pointer: its sides always, all of it while boxes are drawn. */
+  const under = (event: PointerEvent): Hold | null => {
+    if (!box || event.shiftKey) return null;
+    const shape = fitted(picture);
+    const reach = REACH / (canvas.current!.clientWidth * view.zoom);
+    const hold = held(box, place(event), [reach / shape[0], reach / shape[1]]);
+    return hold && (drawing || hold.x || hold.y) ? hold : null;
   };
   return (
     <section class="viewer" aria-label="Slices">
@@ -179,14 +189,16 @@ export function Viewer(props: Properties) {
         class={drawing ? "drawing" : ""}
         onPointerDown={(event) => {
           canvas.current!.setPointerCapture(event.pointerId);
-          drag.current = { x: event.clientX, y: event.clientY, view, from: place(event), box: null };
+          const [from, hold] = [place(event), under(event)];
+          drag.current = { x: event.clientX, y: event.clientY, view, from, box: null, hold };
         }}
         onPointerMove={(event) => {
           const start = drag.current;
-          if (!start) return;
+          if (!start) return void (canvas.current!.style.cursor = cursor(under(event)));
           const [dx, dy] = [event.clientX - start.x, event.clientY - start.y];
           const side = canvas.current!.clientWidth;
-          if (drawing) setDraft((start.box = between(start.from, place(event))));
+          if (start.hold) setDraft((start.box = dragged(box!, start.hold, start.from, place(event))));
+          else if (drawing) setDraft((start.box = between(start.from, place(event))));
           else if (event.shiftKey || event.buttons === 4)
             setView({
               ...start.view,
@@ -201,12 +213,12 @@ export function Viewer(props: Properties) {
             });
         }}
         onPointerUp={() => {
-          const drawn = drag.current?.box;
+          const { box: drawn, hold } = drag.current ?? {};
           drag.current = null;
           if (!drawn) return;
           if (drawn.width > STEP && drawn.height > STEP) onBox(drawn);
           setDraft(null);
-          setDrawing(false);
+          if (!hold) setDrawing(false);
         }}
         onWheel={(event) => {
           event.preventDefault();
@@ -217,7 +229,7 @@ export function Viewer(props: Properties) {
       />
       <p class="soft">
         {overlay && "The map shows where the network reads, yellow most, not that it reads it rightly. "}
-        {props.localises && "Blue: the model's box. "}Orange: yours. Drag: window and level. Shift-drag: pan. Ctrl-wheel:
+        {props.localises && "Blue: the model's box. "}Orange: yours, drag its sides. Drag: window and level. Shift-drag: pan. Ctrl-wheel:
         zoom. Wheel: {of.slices > 1 ? "slices" : "zoom"}.
       </p>
       {of.slices > 1 && (
@@ -309,18 +321,4 @@ function windowed(picture: ImageData, view: View): OffscreenCanvas {
   }
   page.getContext("2d")!.putImageData(shown, 0, 0);
   return page;
-}
-
-function between(one: [number, number], other: [number, number]): Box {
-  const cut = (value: number) => Math.min(Math.max(value, 0), 1);
-  const [x0, x1] = [cut(Math.min(one[0], other[0])), cut(Math.max(one[0], other[0]))];
-  const [y0, y1] = [cut(Math.min(one[1], other[1])), cut(Math.max(one[1], other[1]))];
-  return { x_center: (x0 + x1) / 2, y_center: (y0 + y1) / 2, width: x1 - x0, height: y1 - y0 };
-}
-
-function nudged(box: Box, [x, y]: [number, number], resize: boolean): Box {
-  const cut = (value: number, least = 0) => Math.min(Math.max(value, least), 1);
-  return resize
-    ? { ...box, width: cut(box.width + x * STEP, STEP), height: cut(box.height + y * STEP, STEP) }
-    : { ...box, x_center: cut(box.x_center + x * STEP), y_center: cut(box.y_center + y * STEP) };
 }

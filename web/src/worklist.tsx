@@ -1,7 +1,8 @@
-import type { Summary } from "./api";
+import type { List, Summary } from "./api";
 import { percent, readable } from "./words";
 
 interface Query {
+  list: string;
   name: string;
   label: string;
   reviewed: string;
@@ -10,6 +11,7 @@ interface Query {
 interface Properties {
   cases: Summary[];
   total: number;
+  lists: List[];
   open: string | undefined;
   classes: string[];
   query: Query;
@@ -38,6 +40,20 @@ export function Worklist(props: Properties) {
       </label>
       {props.busy !== null && <progress value={props.busy || undefined} aria-label="Sending" />}
       <div class="filters">
+        {props.lists.length > 0 && (
+          <select
+            aria-label="List"
+            value={query.list}
+            onChange={(event) => props.onQuery({ ...query, list: event.currentTarget.value })}
+          >
+            <option value="">cases that came in</option>
+            {props.lists.map((own) => (
+              <option value={own.name}>
+                {own.reviewed} of {own.cases} looked at again: {own.name}
+              </option>
+            ))}
+          </select>
+        )}
         <input
           type="search"
           placeholder="File or series"
@@ -86,13 +102,14 @@ export function Worklist(props: Properties) {
         ))}
       </ul>
       <p class="soft">
-        {props.cases.length} shown, {props.total} in the log · <a href="api/reviews.csv">latest reviews (CSV)</a>
+        {props.cases.length} shown, {props.total} {props.cases[0]?.list ? "on the list" : "in the log"} · <a href="api/reviews.csv">latest reviews (CSV)</a>
       </p>
     </nav>
   );
 }
 
 function told(one: Summary): string {
+  if (one.list) return `filed as ${readable(one.filed)}`;
   return one.label ? `${readable(one.label)}, ${percent(one.probability ?? 0)}` : "refused";
 }
 
