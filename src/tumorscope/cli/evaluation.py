@@ -1,6 +1,7 @@
 """Verbs that judge models and list them: evaluate, review, compare, runs."""
 
 import json
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -165,6 +166,7 @@ def review(
             "These are one run's test images: 'tumorscope train --folds 5' covers every image."
         )
     show(f"\nAll:      {reviewed.table}\nPicture:  {reviewed.sheet}")
+    show(f"One by one, on a page: tumorscope serve --review {shlex.quote(run)}")
 
 
 @app.command()
