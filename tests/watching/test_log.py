@@ -46,7 +46,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 def filled(log: Log, name: str = "a.png", patient: str = "") -> str:
     """Add a case with its answer."""
-    case = log.add_case(name, "image", "0" * 64, patient=patient)
+    case = log.add_case(name, "image", "0" * 64, patient=patient).id
     log.add_answer(case, "m", ANSWER, {"mean": 31.5}, np.arange(4, dtype=np.float32))
     return case
 
@@ -57,7 +57,7 @@ def test_what_was_said_is_read_back(place: str) -> None:
     first, second = filled(log), filled(log, "100%_b.png", "p1")
     waiting = log.add_case(
         "c.png", "series", "1" * 64, files={"uploads": [["c", "2" * 64]], "part": 0}
-    )
+    ).id
     box = (0.5, 0.25, 0.1, 0.2)
     log.add_review(first, Review("Ada", "pituitary", blind=True, box=box, comment="ä"))
     log.add_review(first, Review("Ada", "glioma"))
@@ -91,7 +91,7 @@ def test_what_a_review_list_brings_is_no_case_of_use(place: str) -> None:
     log = Log(place)
     used = filled(log)
     for at, name in ((2, "b.png"), (1, "sub/c.png")):
-        case = log.add_case(name, "image", "1" * 64, listed=Listed("a", at, "glioma", "none"))
+        case = log.add_case(name, "image", "1" * 64, listed=Listed("a", at, "glioma", "none")).id
     log.add_review(case, Review("Ada", "none"))
     assert [own.id for own in log.cases()] == [used]
     found = log.cases(on="a")
@@ -110,7 +110,7 @@ def test_what_a_review_list_brings_is_no_case_of_use(place: str) -> None:
 def test_nobody_changes_what_was_said(place: str) -> None:
     """The database itself refuses to change and to remove rows."""
     log = Log(place)
-    case = log.add_case("a.png", "image", "0" * 64, listed=Listed("a", 1, "glioma", "pituitary"))
+    case = log.add_case("a.png", "image", "0" * 64, listed=Listed("a", 1, "glioma", "pituitary")).id
     log.add_answer(case, "m", ANSWER, {})
     log.add_review(case, Review("Ada", "glioma"))
     for table in METADATA.sorted_tables:

@@ -23,9 +23,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tumorscope._version import __version__
 from tumorscope.errors import TumorscopeError, UsageError
-from tumorscope.serve.decoding import RefusedUpload
 from tumorscope.serve.guard import Guard
 from tumorscope.serve.interface import interface_page
+from tumorscope.serve.limits import RefusedUpload
 from tumorscope.serve.listing import Entry, take_list
 from tumorscope.serve.manifest import reviews_csv
 from tumorscope.serve.messages import (
@@ -153,9 +153,9 @@ def _add_cases(app: FastAPI, reader: Reader) -> None:
         def answered() -> list[CaseShown]:
             """Take the upload in, and wait for the answer to a single case."""
             cases = reader.take(uploads)
-            if len(cases) == 1:
-                reader.wait(cases[0], PATIENCE)
-            return [shown(_found(reader, case), kept=True) for case in cases]
+            answered = reader.wait(cases[0].id, PATIENCE) if len(cases) == 1 else None
+            found = [answered] if answered else [_found(reader, case.id) for case in cases]
+            return [shown(case, kept=True) for case in found]
 
         return await run_in_threadpool(answered)
 

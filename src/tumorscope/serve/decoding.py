@@ -5,17 +5,12 @@ the client, and read by a process with a limit on its memory and its time. That 
 damaged or too large; it is no sandbox against a fault in a decoder that runs foreign code.
 """
 
-import contextlib
 import json
-import multiprocessing
 import os
 import shutil
-import signal
 import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from queue import Queue
@@ -29,7 +24,8 @@ from tumorscope.data.scans.stacks import Stack, open_stacks
 from tumorscope.errors import TumorscopeError, UnreadableImage
 from tumorscope.inference.series import holds_series
 from tumorscope.records import LeftOut
-from tumorscope.serve.limits import Limits
+from tumorscope.serve.expendable import ExpendableProcess
+from tumorscope.serve.limits import Limits, RefusedUpload
 from tumorscope.watching.record import picture_facts
 
 ENDINGS = (".nii.gz", ".nii", ".dcm", ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
@@ -43,10 +39,6 @@ PROCESSES = 2
 SMALL = 16 << 20  # bytes that need no file between two processes
 LONGEST = 120  # characters of a name that are kept
 DESCRIBED = "described.json"
-
-
-class RefusedUpload(TumorscopeError):
-    """An upload that cannot be answered; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -72,65 +64,15 @@ class Decoded:
     pixels: NDArray[np.uint8] | NDArray[np.float32]
 
 
-class _Process:
-    """One process that reads, replaced where it dies or hangs; no sandbox, but expendable."""
-
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._pool: ProcessPoolExecutor | None = None
-
-    def start(self) -> None:
-        """Start it, however long that takes."""
-        self._submit(int).result()
-
-    def run(self, function: Any, *arguments: object) -> Any:
-        """Return what a function gives there.
-
-        Raises:
-            RefusedUpload: it takes too long, or more memory than it may.
-        """
-        for attempt in range(2):  # it may have died while nobody asked
-            try:
-                return self._submit(function, *arguments).result(timeout=self._limits.seconds)
-            except TimeoutError:
-                self.end()
-                raise RefusedUpload(
-                    f"Reading this takes more than {self._limits.seconds:g} seconds: send less of "
-                    "it at once."
-                ) from None
-            except BrokenProcessPool:
-                self.end()
-                if attempt:
-                    break
-            except MemoryError:
-                break
-        raise RefusedUpload(
-            "Reading this takes more memory than an upload may: send less of it at once."
-        )
-
-    def _submit(self, function: Any, *arguments: object) -> "Future[Any]":
-        if self._pool is None:
-            self._pool = ProcessPoolExecutor(
-                1,
-                mp_context=multiprocessing.get_context("spawn"),
-                initializer=_limit,
-                initargs=(self._limits.memory,),
-            )
-        return self._pool.submit(function, *arguments)
-
-    def end(self) -> None:
-        """End the process; the next call starts another."""
-        _kill(self._pool)
-        self._pool = None
-
-
 class Decoder:
     """Reads uploads in other processes, one at a time in each, so that none waits for another."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._processes = [_Process(limits) for _ in range(PROCESSES)]
-        self._idle: Queue[_Process] = Queue()
+        self._processes = [
+            ExpendableProcess(limits.memory, limits.seconds) for _ in range(PROCESSES)
+        ]
+        self._idle: Queue[ExpendableProcess] = Queue()
         for process in self._processes:
             self._idle.put(process)
 
@@ -219,28 +161,6 @@ def shown_upload(given: str) -> str:
 def _ending(name: str) -> str:
     """Return the ending by which a file is read, of those that are known."""
     return next((own for own in ENDINGS if name.lower().endswith(own)), "")
-
-
-def _kill(pool: ProcessPoolExecutor | None) -> None:
-    if pool is None:
-        return
-    for process in list((pool._processes or {}).values()):  # what hangs does not listen
-        with contextlib.suppress(OSError):
-            process.kill()
-    pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _limit(memory: int) -> None:
-    """Take away what a reader of files does not need. Runs in the other process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        import resource  # noqa: PLC0415 (not on Windows)
-    except ImportError:
-        return
-    with Path("/proc/self/statm").open(encoding="ascii") as file:
-        used = int(file.read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + memory, used + memory))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _decode_image(content: bytes) -> "tuple[str, tuple[int, ...], bytes] | str":

@@ -1,8 +1,14 @@
-"""What the server takes at most, so that no upload can harm it."""
+"""What the server takes at most, so that no upload can harm it, and how it refuses the rest."""
 
 from dataclasses import dataclass
 
+from tumorscope.errors import TumorscopeError
+
 MEGABYTE = 1 << 20
+
+
+class RefusedUpload(TumorscopeError):
+    """An upload that cannot be answered; the message says why."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from tumorscope.runs.folder import (
     read_environment,
     representative_run,
 )
-from tumorscope.serve.decoding import RefusedUpload
+from tumorscope.serve.limits import RefusedUpload
 from tumorscope.serve.reader import Reader
 from tumorscope.support.files import read_csv
 from tumorscope.watching.cases import Listed

@@ -22,8 +22,8 @@ from tumorscope.inference.series import with_answer
 from tumorscope.records import Prediction, SeriesPrediction
 from tumorscope.serve.answering import Answered, Answering
 from tumorscope.serve.content import ContentFolder
-from tumorscope.serve.decoding import Decoded, Decoder, RefusedUpload
-from tumorscope.serve.limits import Limits
+from tumorscope.serve.decoding import Decoded, Decoder
+from tumorscope.serve.limits import Limits, RefusedUpload
 from tumorscope.serve.pictures import Maps, RecentSlices, as_png
 from tumorscope.watching.cases import Case, Listed
 from tumorscope.watching.log import Log
@@ -43,19 +43,21 @@ class Job:
     """The answering of one case.
 
     Attributes:
-        case: its id.
+        case: as it came.
         total: slices.
         done: slices that are answered.
         finished: whether the answer is in the log.
         error: why it will never be; empty unless so.
+        answered: the case of an image with its answer, so that it need not be read again.
         changed: wakes up whoever waits for news.
     """
 
-    case: str
+    case: Case
     total: int
     done: int = 0
     finished: bool = False
     error: str = ""
+    answered: Case | None = None
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     def advance(self, *, finished: bool = False, error: str = "") -> None:
@@ -121,7 +123,7 @@ class Reader:
             if case.id in self._jobs:
                 continue
             try:
-                self._begin(case.id, self._decoded(case))
+                self._begin(case, self._decoded(case))
             except (Gone, RefusedUpload) as error:
                 self._write_error(case.id, case, str(error))
             except Exception:
@@ -139,8 +141,8 @@ class Reader:
         self._decoder.close()
         self.log.close()
 
-    def take(self, uploads: Uploads) -> list[str]:
-        """Take in an upload; return the ids of its cases, which are being answered.
+    def take(self, uploads: Uploads) -> list[Case]:
+        """Take in an upload; return its cases, which are being answered.
 
         Raises:
             RefusedUpload: nothing in it can be answered.
@@ -167,7 +169,7 @@ class Reader:
         content = read_bytes(path)
         decoded = replace(self._decoder.image(path.name, content), name=image, patient=patient)
         kept = self._keep([(path.name, io.BytesIO(content))])
-        self.wait(self._add(decoded, kept, listed=listed), self.limits.seconds)
+        self.wait(self._add(decoded, kept, listed=listed).id, self.limits.seconds)
 
     def _keep(self, uploads: Uploads) -> list[tuple[str, str]]:
         """Keep an upload; where that fails it is the server's fault, not the upload's."""
@@ -184,7 +186,7 @@ class Reader:
         kept: list[tuple[str, str]],
         part: int = 0,
         listed: Listed | None = None,
-    ) -> str:
+    ) -> Case:
         """Write a case down, and have it answered."""
         case = self.log.add_case(
             decoded.name,
@@ -201,12 +203,14 @@ class Reader:
         """Return the answering of a case; None where it ended long ago, or never began."""
         return self._jobs.get(case)
 
-    def wait(self, case: str, seconds: float) -> None:
-        """Wait until a case is answered, but not for long."""
+    def wait(self, case: str, seconds: float) -> Case | None:
+        """Wait until a case is answered, but not for long; return the case of an image with it."""
         job = self._jobs.get(case)
-        if job is not None:
-            with job.changed:
-                job.changed.wait_for(lambda: job.finished or bool(job.error), seconds)
+        if job is None:
+            return None
+        with job.changed:
+            job.changed.wait_for(lambda: job.finished or bool(job.error), seconds)
+        return job.answered
 
     def slice_png(self, case: Case, number: int) -> bytes:
         """Return one slice of a case as PNG, as it was given.
@@ -252,11 +256,11 @@ class Reader:
         found = [(self.log.case(other), own) for other, own in near]
         return [(other, own) for other, own in found if other is not None]
 
-    def _begin(self, case: str, decoded: Decoded) -> None:
+    def _begin(self, case: Case, decoded: Decoded) -> None:
         """Have the slices of a case answered, and the answer written down in the end."""
-        self._pixels.put(case, decoded.pixels)
+        self._pixels.put(case.id, decoded.pixels)
         job = Job(case, len(decoded.pixels))
-        self._jobs[case] = job
+        self._jobs[case.id] = job
         while len(self._jobs) > 10_000:
             self._jobs.pop(next(iter(self._jobs)))
         if len(decoded.pixels) == 1:
@@ -293,12 +297,14 @@ class Reader:
                 )
                 answer = with_answer(self.predictor.card, series)
                 features = answers[answer.deciding[0] if answer.deciding else 0][1]
-            self.log.add_answer(job.case, self.model, answer, decoded.facts, features)
+            kept = self.log.add_answer(job.case.id, self.model, answer, decoded.facts, features)
+            if decoded.kind == "image":
+                job.answered = replace(job.case, model=self.model, answer=kept, facts=decoded.facts)
         except Exception as error:
-            logger.exception("case %s", job.case)
+            logger.exception("case %s", job.case.id)
             message = str(error) if isinstance(error, TumorscopeError) else "it cannot be answered"
             with contextlib.suppress(TumorscopeError):  # where the log itself is the trouble
-                self._write_error(job.case, decoded, message)
+                self._write_error(job.case.id, decoded, message)
             job.advance(error=message)
         else:
             job.advance(finished=True)

@@ -98,11 +98,10 @@ class Log:
         patient: str = "",
         files: Mapping[str, Any] | None = None,
         listed: Listed | None = None,
-    ) -> str:
-        """Add a case, with its place on a list if it has one, and return its id; see `Case`."""
-        case = uuid.uuid4().hex
-        row = {
-            "id": case,
+    ) -> Case:
+        """Add a case, with its place on a list if it has one, and return it; see `Case`."""
+        row: dict[str, Any] = {
+            "id": uuid.uuid4().hex,
             "created": datetime.now(UTC),
             "name": name,
             "kind": kind,
@@ -110,9 +109,9 @@ class Log:
             "patient": patient,
             "files": dict(files or {}),
         }
-        places = [] if listed is None else [(LISTED, [{**asdict(listed), "case_id": case}])]
+        places = [] if listed is None else [(LISTED, [{**asdict(listed), "case_id": row["id"]}])]
         self._write((CASES, [row]), *places)
-        return case
+        return Case(**row, listed=listed)
 
     def add_answer(
         self,
@@ -121,8 +120,8 @@ class Log:
         answer: Answer,
         facts: Mapping[str, Any],
         features: NDArray[np.floating] | None = None,
-    ) -> None:
-        """Add the answer to a case.
+    ) -> dict[str, Any]:
+        """Add the answer to a case, and return it as it is kept.
 
         Args:
             case: its id.
@@ -131,13 +130,14 @@ class Log:
             facts: of the pixels and the header.
             features: the embedding, shape (features,).
         """
-        self.add_answers([(case, model, answer, facts, features)])
+        (kept,) = self.add_answers([(case, model, answer, facts, features)])
+        return kept
 
     def add_answers(
         self,
         answers: Sequence[tuple[str, str, Answer, Mapping[str, Any], NDArray[np.floating] | None]],
-    ) -> None:
-        """Add the answers to several cases at once; each as `add_answer` takes it."""
+    ) -> list[dict[str, Any]]:
+        """Add the answers to several cases at once; each as `add_answer` takes and returns it."""
         rows = [
             {
                 "case_id": case,
@@ -153,6 +153,7 @@ class Log:
             for case, model, answer, facts, features in answers
         ]
         self._write((ANSWERS, rows))
+        return [row["answer"] for row in rows]
 
     def add_review(self, case: str, review: Review) -> None:
         """Add what a reader says of a case.

@@ -79,7 +79,7 @@ def _record_chunk(
         answer = told[number][0] if number in told else Prediction(shown, error=errors[number])
         case = log.add_case(shown, "image", _digest(Path(name)))
         facts = picture_facts(found[number][None]) if number in found else {}
-        rows.append((case, model, answer, facts, told[number][1] if number in told else None))
+        rows.append((case.id, model, answer, facts, told[number][1] if number in told else None))
         answers.append(answer)
     log.add_answers(rows)
     return answers
@@ -93,7 +93,7 @@ def record_alone(predictor: Predictor, log: Log, answer: Prediction | SeriesPred
         facts = {"slices": max(len(answer.slices), 1)}
     digest = hashlib.sha256(repr((answer.input, name)).encode()).hexdigest()
     case = log.add_case(name, kind, digest, patient=patient)
-    log.add_answer(case, card_digest(predictor.card), answer, facts)
+    log.add_answer(case.id, card_digest(predictor.card), answer, facts)
 
 
 def _digest(path: Path) -> str:
