@@ -185,8 +185,8 @@ TABLES = {
         "Serving",
         "2,000 JPEG files of `sartaj` to `POST /api/cases` by 16 clients at once, MobileNetV2 at "
         "224 px, each answer compared with `predict`'s and kept in the log. Bare: ONNX Runtime in "
-        "two threads on the same files, read and resized by Pillow, batches of four; network alone: on "
-        "what was read before. The clients run on the same cores. Bar: 80 % of the bare.",
+        "two threads on the same files, read and resized by Pillow, batches of four; network "
+        "alone: on what was read before. The clients run on the same cores. Bar: 80 % of the bare.",
         (
             *("requests/s", "p50 / p95 / p99", "lost", "wrong", "bare, images/s", "of the bare"),
             *("network alone", "of it"),
