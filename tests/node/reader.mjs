@@ -83,6 +83,11 @@ await page.waitForResponse((response) => response.url().includes("/maps/"));
 await page.waitForTimeout(300);
 seen.mapped = await colours(page);
 await picture(page, "overlay");
+await page.getByText("Training slices that look alike").click();
+await page.locator(".learned img").first().waitFor();
+await page.waitForFunction(() => [...document.querySelectorAll(".learned img")].every((own) => own.naturalWidth > 0));
+seen.learned = await page.locator(".learned img").count();
+await picture(page, "learned");
 await check(page, "image");
 
 // Window and level by dragging, back by a key.

@@ -312,7 +312,8 @@ def server(
 ) -> Iterator[Server]:
     """A running server with a review list."""
     folder = tmp_path_factory.mktemp("server")
-    own = Server(tiny_run.folder, folder, "--review", str(reviewed_run))
+    words = ("--review", str(reviewed_run), "--training-images")
+    own = Server(tiny_run.folder, folder, *words)
     yield own
     own.process.send_signal(signal.SIGINT)
     assert own.process.wait(30) in (0, 130, -signal.SIGINT)
@@ -387,6 +388,7 @@ def test_a_page_that_people_use(server: Server, tmp_path: Path) -> None:
     assert dragged["width"] == pytest.approx(drawn["width"] + 40 / seen["width"], abs=0.01)
     assert dragged["x_center"] == pytest.approx(drawn["x_center"] - 10 / seen["width"], abs=0.01)
     assert dragged["height"] == pytest.approx(drawn["height"], abs=1e-6)
+    assert seen["learned"] == 6
     assert seen["places"] == 12
     assert seen["filed"].startswith("Filed as ")
     assert seen["done"] == "1 of 12 looked at again: tiny"

@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import { getAlike, type Alike, type Case, type Model } from "./api";
+import { getAlike, getLearned, learnedAddress, type Alike, type Case, type Learned, type Model } from "./api";
 import { inWords, percent, readable } from "./words";
 
 interface Properties {
@@ -67,22 +67,48 @@ export function Answer({ of, shown, blind, model, onShow }: Properties) {
         </p>
       )}
       {answer.note && <p class="soft">{answer.note}</p>}
+      <SimilarTraining id={of.id} />
       <SimilarCases id={of.id} />
     </section>
   );
 }
 
-/** Cases of the log that look alike to the network. */
-function SimilarCases({ id }: { id: string }) {
-  const [found, setFound] = useState<Alike[]>([]);
+/** What is asked of the server about a case, anew for each. */
+function useFound<T>(id: string, ask: (id: string) => Promise<T[]>): T[] {
+  const [found, setFound] = useState<T[]>([]);
   useEffect(() => {
     let still = true;
     setFound([]);
-    getAlike(id).then((cases) => still && setFound(cases), () => undefined);
+    ask(id).then((own) => still && setFound(own), () => undefined);
     return () => {
       still = false;
     };
   }, [id]);
+  return found;
+}
+
+/** Training images, of a sample, that look alike to the network: pictures where they may be shown. */
+function SimilarTraining({ id }: { id: string }) {
+  const found = useFound<Learned>(id, getLearned);
+  if (!found.length) return null;
+  return (
+    <details>
+      <summary>Training slices that look alike to the network</summary>
+      <ol class={found[0]!.shown ? "learned" : ""}>
+        {found.map(({ number, label, likeness, shown }) => (
+          <li>
+            {shown && <img src={learnedAddress(number)} alt="" loading="lazy" />}
+            {readable(label)} <span class="soft">{likeness.toFixed(2)}</span>
+          </li>
+        ))}
+      </ol>
+    </details>
+  );
+}
+
+/** Cases of the log that look alike to the network. */
+function SimilarCases({ id }: { id: string }) {
+  const found = useFound<Alike>(id, getAlike);
   if (!found.length) return null;
   return (
     <details>

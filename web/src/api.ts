@@ -78,6 +78,14 @@ export interface Alike {
   likeness: number;
 }
 
+/** A training image that looks like a case to the network. */
+export interface Learned {
+  number: number;
+  label: string;
+  likeness: number;
+  shown: boolean;
+}
+
 async function asked<T>(path: string, options?: RequestInit): Promise<T> {
   let response: Response;
   try {
@@ -95,6 +103,8 @@ export const getCases = (query: URLSearchParams) =>
   asked<{ cases: Summary[]; total: number }>(`api/cases?${query}`);
 export const getCase = (id: string) => asked<Case>(`api/cases/${id}`);
 export const getLists = () => asked<List[]>("api/lists");
+export const getLearned = (id: string) => asked<Learned[]>(`api/cases/${id}/learned`);
+export const learnedAddress = (number: number) => `api/learned/${number}`;
 export const getAlike = (id: string) => asked<Alike[]>(`api/cases/${id}/alike`);
 
 export function review(id: string, said: Omit<Said, "created">): Promise<Said> {

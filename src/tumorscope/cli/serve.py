@@ -39,6 +39,14 @@ def serve(
         Path | None,
         typer.Option(help="Step through the labels that 'tumorscope review RUN' disputes: RUN."),
     ] = None,
+    training_images: Annotated[
+        bool,
+        typer.Option(
+            "--training-images",
+            help="Show training slices that look alike, from the run's data: if its licence allows "
+            "showing them.",
+        ),
+    ] = False,
     host: Annotated[
         str, typer.Option(help="The address to listen on; any but loopback requires the token.")
     ] = "127.0.0.1",
@@ -78,8 +86,8 @@ def serve(
     from tumorscope.inference.bundle import open_bundle  # noqa: PLC0415
     from tumorscope.inference.shipped import DEFAULT  # noqa: PLC0415
     from tumorscope.serve.app import make_app  # noqa: PLC0415 (an extra)
-    from tumorscope.serve.listing import read_list  # noqa: PLC0415
     from tumorscope.serve.reader import Reader  # noqa: PLC0415
+    from tumorscope.serve.run_images import learned_images, read_list  # noqa: PLC0415
     from tumorscope.watching.log import Log  # noqa: PLC0415
 
     local = host in LOOPBACK
@@ -90,7 +98,10 @@ def serve(
     opened = open_bundle(bundle or DEFAULT)
     folder = None if no_store else store or Path(log) / "images"
     listed = read_list(review) if review else []
-    reader = Reader(opened, Log(log), folder, workers=workers or os.cpu_count() or 1)
+    learned = learned_images(Path(bundle or DEFAULT)) if training_images else []
+    reader = Reader(
+        opened, Log(log), folder, workers=workers or os.cpu_count() or 1, learned=learned
+    )
     names = [*LOOPBACK, *(name or ())] if local or name else ["*"]
     application = make_app(reader, hosts=names, token=token, listed=listed)
     settings = uvicorn.Config(

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from tumorscope.export.graph import split_graph
 from tumorscope.export.precision import halved, in_openvino, quantized
 from tumorscope.inference.bundle import (
+    EXAMPLES,
     GATE,
     GRAPH,
     NETWORK,
@@ -38,9 +39,10 @@ def convert_bundle(
             halved(parts.network) if precision == "fp16" else quantized(parts.network, samples)
         )
         whole = replace(parts, network=network).whole()
+    same = {EXAMPLES: original.read(EXAMPLES)} if EXAMPLES in original else {}
     if to == "openvino":
         network_file, weights = in_openvino(whole)
-        return {NETWORK: network_file, NETWORK_WEIGHTS: weights}
+        return {NETWORK: network_file, NETWORK_WEIGHTS: weights} | same
     if precision == "fp32":
-        return {name: original.read(name) for name in (GRAPH, WEIGHTS, GATE)}
-    return {GRAPH: whole.SerializeToString()}
+        return {name: original.read(name) for name in (GRAPH, WEIGHTS, GATE)} | same
+    return {GRAPH: whole.SerializeToString()} | same

@@ -20,7 +20,8 @@ from tumorscope.data.resize import resize
 from tumorscope.data.store import Store, batches
 from tumorscope.export.graph import make_graph
 from tumorscope.export.parity import TOLERANCE, agreement, check_boxes, check_single, open_onnx
-from tumorscope.inference.bundle import GATE, GRAPH, WEIGHTS, write_bundle
+from tumorscope.inference.bundle import EXAMPLES, GATE, GRAPH, WEIGHTS, write_bundle
+from tumorscope.inference.examples import drawn_examples, pack_examples
 from tumorscope.metrics.calibration import fit_temperature, tempered
 from tumorscope.metrics.conformal import ERROR_RATE, class_thresholds
 from tumorscope.metrics.series import fit_count, members_of
@@ -41,10 +42,9 @@ from tumorscope.schema.labels import canonical, healthy_class
 from tumorscope.schema.recipe import Recipe
 from tumorscope.support.files import shown_name
 
-EXAMPLES = 64  # real images on which an exported graph must agree with the model
+CHECKED = 64  # real images on which an exported graph must agree with the model
 FILES = 8  # of them read again in their own size, for the resize in the graph
 BATCH = 32
-GATE_IMAGES = 500  # training images that the gate is made from
 HELD_IMAGES = 20  # fewer validation images, and a quarter of the training images sets its limit
 PACKAGES = ("torch", "timm", "onnx", "onnxruntime", "numpy", "pillow")
 
@@ -87,13 +87,15 @@ def export_bundle(
     held = run_model(model, store, validation)
     calibration = calibrate(held, store, validation)
     series = fit_series_rule(held, calibration, store, validation)
-    gate = make_gate(model, store, partition, held)
+    drawn = drawn_examples(partition.where("train"))
+    seen = _gate_views(model, store, drawn)
+    gate = make_gate(seen, held)
     deployed = DeployedModel(
         Preprocess(recipe.image_size),
         Network(model, calibration.temperature),
         GateLayer(gate, recipe.image_size),
     ).eval()
-    graph = checked_onnx(deployed, store.pixels(validation[:EXAMPLES]))
+    graph = checked_onnx(deployed, store.pixels(validation[:CHECKED]))
     check_resize(graph, store, validation[:FILES])
     classes = store.manifest.classes
     card = Card(
@@ -123,6 +125,7 @@ def export_bundle(
         WEIGHTS: _saved(deployed.network.classifier),
         GATE: _saved(deployed.gate),
         GRAPH: graph.SerializeToString(),
+        EXAMPLES: pack_examples(store.manifest.class_numbers()[drawn], seen.features),
     }
     write_bundle(folder, card, contents)
 
@@ -209,14 +212,11 @@ def fit_series_rule(
     return SeriesRule(slices=count, series=len(whole), note=note)
 
 
-def make_gate(model: Classifier, store: Store, partition: Partition, held: ModelOutputs) -> Gate:
+def make_gate(seen: Views, held: ModelOutputs) -> Gate:
     """Learn from training images what inputs must be like, and how strange from others."""
-    rows = partition.where("train")
-    drawn = np.random.default_rng(0).permutation(rows)[:GATE_IMAGES]
-    seen = _gate_views(model, store, drawn)
     if len(held.chances) >= HELD_IMAGES:
         return fit_gate(seen, held.views)
-    last = max(1, len(drawn) // 4)
+    last = max(1, len(seen.features) // 4)
     return fit_gate(seen.some(slice(last, None)), seen.some(slice(last)))
 
 

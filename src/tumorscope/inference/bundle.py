@@ -20,8 +20,9 @@ from tumorscope.support.files import explained, replacing, write_bytes, write_te
 
 CARD, README, GRAPH = "card.json", "README.md", "model.onnx"
 WEIGHTS, GATE = "weights.safetensors", "gate.safetensors"  # the same for PyTorch
+EXAMPLES = "examples.bin"  # what some training images are to the network
 NETWORK, NETWORK_WEIGHTS = "model.xml", "model.bin"  # the graph in OpenVINO's form
-FILES = (CARD, README, GRAPH, WEIGHTS, GATE, NETWORK, NETWORK_WEIGHTS)
+FILES = (CARD, README, GRAPH, WEIGHTS, GATE, EXAMPLES, NETWORK, NETWORK_WEIGHTS)
 MOST_BYTES = 4_000_000_000  # of one file; the largest network of timm is half of it
 MOST_CARD_BYTES = 4_000_000
 MOST_SQUEEZED = 50  # times that a file of a zip may be larger than its compressed form

@@ -10,7 +10,7 @@ import numpy as np
 
 from tumorscope.errors import UsageError
 from tumorscope.metrics.intervals import paired_gain, sign_flip_test
-from tumorscope.runs.folder import PREDICTIONS, RECIPE, read_results, representative_run
+from tumorscope.runs.folder import PARTITION, PREDICTIONS, RECIPE, read_results, representative_run
 from tumorscope.schema.comparison import ComparedRun, Comparison, RunPair
 from tumorscope.schema.recipe import load_recipe
 from tumorscope.support.files import read_csv, shown_name
@@ -75,7 +75,7 @@ def read_tested(folder: Path) -> dict[ImageKey, TestedImage]:
     read_results(folder, pooled=True)  # says so where it is none
     shared = representative_run(folder)
     digests = {row["image"]: row["sha256"] for row in read_csv(shared / "manifest.csv")}
-    groups = {row["image"]: row["group"] for row in read_csv(shared / "partition.csv")}
+    groups = {row["image"]: row["group"] for row in read_csv(shared / PARTITION)}
     copies: Counter[str] = Counter()
     tested = {}
     for row in read_csv(folder / PREDICTIONS):

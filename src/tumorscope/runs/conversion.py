@@ -26,6 +26,7 @@ from tumorscope.export.parity import (
 )
 from tumorscope.export.precision import SAMPLES
 from tumorscope.inference.bundle import (
+    EXAMPLES,
     GATE,
     GRAPH,
     README,
@@ -48,6 +49,8 @@ from tumorscope.support.progress import Progress
 MAX_INT8_LOSS = 0.005  # of accuracy
 PAUSE = 0.05  # seconds
 ROUNDS = 7  # of timing, original and export in turn
+
+BESIDE = (WEIGHTS, GATE, EXAMPLES)  # files that are not the graph
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,7 @@ def _compare(
         ),
         accuracy=_accuracy(images.cases(test, export_answers[count:])),
         accuracy_before=_accuracy(images.cases(test, original_answers[count:])),
-        bytes=sum(len(contents[name]) for name in contents if name not in (WEIGHTS, GATE)),
+        bytes=sum(len(own) for name, own in contents.items() if name not in BESIDE),
         bytes_before=len(original.read(GRAPH)),
         speed=speeds[1],
         speed_before=speeds[0],

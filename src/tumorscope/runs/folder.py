@@ -39,7 +39,7 @@ from tumorscope.support.files import (
 PACKAGES = ("torch", "timm", "lightning", "numpy", "pillow", "onnxruntime", "scikit-learn")
 RECIPE, ENVIRONMENT, RESULTS = "recipe.yaml", "environment.json", "results.json"
 PREDICTIONS, FOLDS, SEEDS = "predictions.csv", "folds.json", "seeds.json"
-REVIEW = "review.csv"
+REVIEW, PARTITION = "review.csv", "partition.csv"
 MANIFEST_COLUMNS = (
     *("image", "label", "canonical", "split", "patient_id", "fold", "boxes"),
     *("width", "height", "sha256"),
@@ -131,7 +131,7 @@ def create_run(
             shutil.rmtree(folder)
         folder.mkdir(parents=True, exist_ok=True)
     write_manifest(folder / "manifest.csv", store)
-    write_partition(folder / "partition.csv", store, partition)
+    write_partition(folder / PARTITION, store, partition)
     rows = [(file.image, file.reason) for file in store.manifest.left_out]
     write_csv(folder / "left_out.csv", ("image", "reason"), rows)
     write_text(folder / RECIPE, dump_recipe(recipe))
@@ -206,7 +206,7 @@ def write_partition(path: Path, store: Store, partition: Partition) -> None:
 
 def read_run_partition(folder: Path, method: str, note: str) -> Partition:
     """Read back which image went where."""
-    rows = read_csv(folder / "partition.csv")
+    rows = read_csv(folder / PARTITION)
     parts: list[Part] = [row["part"] for row in rows]  # type: ignore[misc]
     return Partition(tuple(parts), tuple(row["group"] for row in rows), method, note)
 

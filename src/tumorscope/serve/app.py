@@ -22,17 +22,17 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tumorscope._version import __version__
-from tumorscope.errors import TumorscopeError, UsageError
+from tumorscope.errors import TumorscopeError, UnreadableImage, UsageError
 from tumorscope.serve.guard import Guard
 from tumorscope.serve.interface import interface_page
 from tumorscope.serve.limits import RefusedUpload
-from tumorscope.serve.listing import Entry, take_list
 from tumorscope.serve.manifest import reviews_csv
 from tumorscope.serve.messages import (
     Agreement,
     Alike,
     CaseList,
     CaseShown,
+    LearnedAlike,
     ListShown,
     ModelShown,
     Refusal,
@@ -42,6 +42,7 @@ from tumorscope.serve.messages import (
     summary,
 )
 from tumorscope.serve.reader import Gone, Reader
+from tumorscope.serve.run_images import Entry, take_list
 from tumorscope.watching.agreement import agreements
 from tumorscope.watching.cases import Case
 
@@ -210,6 +211,20 @@ def _add_cases(app: FastAPI, reader: Reader) -> None:
             for other, likeness in reader.alike(_found(reader, case))
         ]
 
+    @app.get("/api/cases/{case}/learned")
+    def learned(case: str) -> list[LearnedAlike]:
+        """Return the training images, of a sample, that look most like a case to the network."""
+        found = reader.learned_alike(_found(reader, case))
+        return [
+            LearnedAlike(
+                number=own.number,
+                label=own.label,
+                likeness=round(own.likeness, 4),
+                shown=bool(reader.learned),
+            )
+            for own in found
+        ]
+
 
 async def _events(reader: Reader, case: str) -> AsyncIterator[str]:
     job = reader.job(case)
@@ -234,11 +249,16 @@ def _add_pictures(app: FastAPI, reader: Reader) -> None:
         """Return the map of a slice as PNG, to be laid over it."""
         return _picture(lambda: reader.map_png(_found(reader, case), number, method))
 
+    @app.get("/api/learned/{number}", response_class=Response, responses=kinds)
+    def one_learned(number: int) -> Response:
+        """Return a training image as PNG, where the server was told to show them."""
+        return _picture(lambda: reader.learned_png(number))
+
 
 def _picture(make: Callable[[], bytes]) -> Response:
     try:
         content = make()
-    except UsageError as error:
+    except (UsageError, UnreadableImage) as error:
         raise HTTPException(404, str(error)) from error
     return Response(content, media_type="image/png", headers={"Cache-Control": "private"})
 

@@ -124,6 +124,15 @@ class Alike(Message):
     likeness: float
 
 
+class LearnedAlike(Message):
+    """A training image that looks like a case to the network; it can be had where `shown`."""
+
+    number: int
+    label: str
+    likeness: float
+    shown: bool
+
+
 class Agreement(Message):
     """How far two readers agree."""
 

@@ -14,9 +14,10 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.data.read import read_bytes
+from tumorscope.data.read import read_bytes, read_image
 from tumorscope.errors import TumorscopeError, UsageError
 from tumorscope.inference.bundle import Bundle, card_digest
+from tumorscope.inference.examples import Alike, Examples, unit
 from tumorscope.inference.predict import Predictor
 from tumorscope.inference.series import with_answer
 from tumorscope.records import Prediction, SeriesPrediction
@@ -76,6 +77,7 @@ class Reader:
         predictor: the model.
         model: digest of its card.
         log: where everything is written down.
+        learned: where the training images lie that may be shown.
         closing: whether the server is about to end.
     """
 
@@ -87,6 +89,7 @@ class Reader:
         *,
         workers: int,
         limits: Limits | None = None,
+        learned: Sequence[Path] = (),
     ) -> None:
         """Start working.
 
@@ -96,6 +99,7 @@ class Reader:
             store: the folder that keeps what is uploaded; None to keep nothing.
             workers: cores that answer.
             limits: of what is taken.
+            learned: the training images among the model's examples, where they may be shown.
         """
         self.limits = limits or Limits()
         self.predictor = Predictor(bundle, threads=1)
@@ -107,6 +111,8 @@ class Reader:
         self._jobs: dict[str, Job] = {}
         self._pixels = RecentSlices(self.limits.kept)
         self._maps = Maps(bundle)
+        self._examples = Examples(bundle)
+        self.learned = tuple(learned)
         self._background = ThreadPoolExecutor(3, thread_name_prefix="series")
         self.closing = threading.Event()
 
@@ -250,11 +256,28 @@ class Reader:
         if case.features is None:
             return []
         ids, features = self.log.embeddings(case.model, COMPARED)
-        likeness = _unit(features) @ _unit(case.features)
+        likeness = unit(features) @ unit(case.features)
         nearest = [(ids[n], float(likeness[n])) for n in np.argsort(-likeness, kind="stable")]
         near = [pair for pair in nearest if pair[0] != case.id][:count]
         found = [(self.log.case(other), own) for other, own in near]
         return [(other, own) for other, own in found if other is not None]
+
+    def learned_alike(self, case: Case, count: int = 6) -> list[Alike]:
+        """Return the training images that look most like a case to the network."""
+        if case.features is None or case.model != self.model:
+            return []
+        return self._examples.nearest(case.features, count)
+
+    def learned_png(self, number: int) -> bytes:
+        """Return a training image as PNG.
+
+        Raises:
+            UsageError: there is no such image, or training images are not shown.
+            UnreadableImage: it is no longer where it was.
+        """
+        if not 0 <= number < len(self.learned):
+            raise UsageError("There is no such training image, or none is shown.")
+        return as_png(np.rint(read_image(self.learned[number]).pixels).astype(np.uint8), "L")
 
     def _begin(self, case: Case, decoded: Decoded) -> None:
         """Have the slices of a case answered, and the answer written down in the end."""
@@ -343,8 +366,3 @@ def _digest(decoded: Decoded) -> str:
     found = hashlib.sha256(str((decoded.pixels.shape, str(decoded.pixels.dtype))).encode())
     found.update(np.ascontiguousarray(decoded.pixels).tobytes())
     return found.hexdigest()
-
-
-def _unit(features: NDArray[np.floating]) -> NDArray[np.float32]:
-    own = features.astype(np.float32)
-    return np.asarray(own / np.maximum(np.linalg.norm(own, axis=-1, keepdims=True), 1e-9))

@@ -1,13 +1,18 @@
-"""The list that `tumorscope review` wrote of a run, as cases to step through."""
+"""Images of a run's data: the list that `tumorscope review` wrote, and what the model learned."""
 
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from tumorscope.data.layouts import read_manifest
 from tumorscope.errors import UnreadableImage, UsageError
+from tumorscope.inference.examples import drawn_examples
+from tumorscope.records import Manifest
 from tumorscope.runs.folder import (
+    PARTITION,
     REVIEW,
     layout_options,
     read_environment,
@@ -48,11 +53,7 @@ def read_list(run: Path) -> list[Entry]:
     table = run / REVIEW
     if not table.is_file():
         raise UsageError(f"There is no {table}: run 'tumorscope review {run}' first.")
-    own = representative_run(run)
-    data = Path(read_environment(own)["data"]["path"])
-    if not data.exists():
-        raise UsageError(f"The data of {run} is not at {data} any more: restore it.")
-    manifest = read_manifest(data, layout_options(own))
+    manifest = _data_of(run)
     patients = {row.image: row.patient_id or "" for row in manifest.rows}
     name = run.resolve().name
     return [
@@ -65,6 +66,28 @@ def read_list(run: Path) -> list[Entry]:
         for row in read_csv(table)
         if row["image"] in patients and (int(row["disputed"]) or int(row["rank"]) <= FIRST)
     ]
+
+
+def learned_images(run: Path) -> list[Path]:
+    """Return where the training images lie that a run's bundle keeps as examples, in their order.
+
+    Raises:
+        UsageError: it is no run, or the data is not where it was.
+    """
+    table = run / PARTITION
+    if not table.is_file():
+        raise UsageError(f"{run} is no run of 'tumorscope train': its training images are unknown.")
+    names = [row["image"] for row in read_csv(table) if row["part"] == "train"]
+    root = _data_of(run).root
+    return [root / names[n] for n in drawn_examples(np.arange(len(names)))]
+
+
+def _data_of(run: Path) -> Manifest:
+    own = representative_run(run)
+    data = Path(read_environment(own)["data"]["path"])
+    if not data.exists():
+        raise UsageError(f"The data of {run} is not at {data} any more: restore it.")
+    return read_manifest(data, layout_options(own))
 
 
 def take_list(reader: Reader, entries: Sequence[Entry]) -> None:

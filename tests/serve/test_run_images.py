@@ -15,8 +15,8 @@ from tests.conftest import Command
 from tumorscope.data.layouts import read_manifest
 from tumorscope.inference.bundle import open_bundle
 from tumorscope.serve.app import make_app
-from tumorscope.serve.listing import Entry, read_list
 from tumorscope.serve.reader import Reader
+from tumorscope.serve.run_images import Entry, learned_images, read_list
 from tumorscope.watching.log import Log
 
 
@@ -63,6 +63,31 @@ def test_disputed_labels_are_stepped_through_and_corrected(
     (tmp_path / "set.csv").write_text(corrected.replace(row["image"], f"set/{row['image']}"))
     (again,) = read_manifest(tmp_path / "set.csv").rows
     assert again.label == row["label"]
+
+
+def test_training_images_that_look_alike(
+    tiny_run: tumorscope.Run, phantoms: Path, tmp_path: Path, command: Command
+) -> None:
+    """A training image is most like itself, under its class; its picture only where allowed."""
+    learned = learned_images(tiny_run.folder)
+    labels = {phantoms.parent / row.image: row.label for row in read_manifest(phantoms).rows}
+    bundle = open_bundle(tiny_run.folder)
+    for folder, shown in (("a", learned), ("b", [])):
+        reader = Reader(bundle, Log(tmp_path / folder), None, workers=1, learned=shown)
+        with TestClient(make_app(reader)) as client:
+            for number in (0, 3):
+                files = [("files", ("a.png", learned[number].read_bytes()))]
+                (case,) = client.post("/api/cases", files=files).json()
+                found = client.get(f"/api/cases/{case['id']}/learned").json()
+                assert len(found) == 6
+                assert (found[0]["number"], found[0]["shown"]) == (number, bool(shown))
+                assert found[0]["label"] == labels[learned[number]]
+                assert found[0]["likeness"] == pytest.approx(1, abs=1e-3)
+            picture = client.get("/api/learned/3")
+            assert picture.status_code == (200 if shown else 404)
+            assert client.get(f"/api/learned/{len(learned)}").status_code == 404
+    done = command("serve", "--training-images")
+    assert (done.returncode, "no run" in done.stderr) == (2, True)
 
 
 def test_a_list_that_cannot_be_read_is_a_sentence(
