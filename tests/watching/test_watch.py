@@ -83,6 +83,7 @@ def test_the_verb_says_what_it_is_worth(
     assert watched.truths == len(accepted)
     assert watched.accuracy.value == pytest.approx(right)
     assert watched.refused == len(rows) - len(accepted)
+    _later_truths_come_later(command, rows, tmp_path)
     page = (tmp_path / "watch.html").read_text(encoding="utf-8")
     assert watched.sentences[0].split(";")[0] in page
     assert "not a medical device" in page
@@ -99,6 +100,27 @@ def test_the_verb_says_what_it_is_worth(
         assert failed.returncode == 2
         assert sentence in " ".join(failed.stderr.split()), failed.stderr
     assert not (tmp_path / "nolog").exists()
+
+
+def _later_truths_come_later(command: Command, rows: list[dict[str, str]], folder: Path) -> None:
+    """Accuracy is followed in the order in which truths became known, not that of the cases."""
+    days = [f"2026-0{1 + n % 9}-01" for n in range(len(rows))]
+    with (folder / "dated.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("image", "label", "since"))
+        writer.writerows(
+            (Path(r["image"]).name, r["label"], day) for r, day in zip(rows, days, strict=True)
+        )
+    words = ("watch", "log", "--truth", "dated.csv", "--expect", "0.99")
+    dated = Watched.model_validate_json(command(*words, "--known", "since", "--json").stdout)
+    found = [own.when.date().isoformat() for own in dated.moments]
+    assert found == sorted(found)
+    assert len(set(found)) > 5
+    plain = Watched.model_validate_json(command(*words, "--json").stdout)
+    assert plain.accuracy == dated.accuracy
+    for wrong, sentence in (("nosuch", "no column 'nosuch'"), ("label", "where a date such as")):
+        failed = command(*words, "--known", wrong)
+        assert (failed.returncode, sentence in " ".join(failed.stderr.split())) == (2, True)
 
 
 def test_series_are_kept_too(command: Command, tiny_run: tumorscope.Run, tmp_path: Path) -> None:

@@ -35,6 +35,13 @@ def watch(
         str,
         typer.Option(help="Column of --truth with the patient.", show_default="as the log has it"),
     ] = "",
+    known: Annotated[
+        str,
+        typer.Option(
+            help="Column of --truth with the date since which it is known.",
+            show_default="the order of the cases",
+        ),
+    ] = "",
     expect: Annotated[
         float | None,
         typer.Option(
@@ -68,6 +75,7 @@ def watch(
         by=by,
         label=label,
         patient=patient,
+        known=known,
         expect=expect,
         model=bundle,
         page=page,

@@ -17,6 +17,7 @@ def watch(
     by: str = "image",
     label: str = "label",
     patient: str = "",
+    known: str = "",
     expect: float | None = None,
     model: str | Path | None = None,
     page: str | Path | None = None,
@@ -29,6 +30,8 @@ def watch(
         by: its column with the case's name or id.
         label: its column with the class.
         patient: its column with whom the case belongs to; as the log has it unless given.
+        known: its column with the date since which the truth is known: accuracy is followed in that
+            order, in the order of the cases unless given.
         expect: the accuracy below which a fall is looked for, in (0, 1); the lower end of the
             interval on the model's card unless given.
         model: what is watched, as `predict` takes it; the newest in the log unless given.
@@ -53,7 +56,7 @@ def watch(
         raise UsageError(
             "What accuracy is expected? Give --expect 0.93, or --model with its bundle."
         )
-    truths = None if truth is None else read_truths(Path(truth), by, label, patient)
+    truths = None if truth is None else read_truths(Path(truth), by, label, patient, known)
     opened = Log(log, start=False)
     try:
         watched = watch_log(opened, truths, expect, digest)

@@ -2,9 +2,9 @@
 
 import csv
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -37,10 +37,12 @@ class Truth:
     Attributes:
         label: its class.
         patient: whom it belongs to; empty where that is not told.
+        known: since when; None where that is not told.
     """
 
     label: str
     patient: str = ""
+    known: datetime | None = None
 
 
 def watch_log(
@@ -73,10 +75,10 @@ def watch_log(
     if truths:
         _refuse_ambiguous(own, truths)
     cases = [_with_patient(case, truths) for case in own]
-    known = [(case, truth) for case in cases if (truth := _truth(case, truths)) and _answers(case)]
+    known = _in_order((c, told) for c in cases if (told := _truth(c, truths)) and _answers(c))
     readable = [case for case in cases if not (case.answer or {}).get("error")]
     refused = np.array([not _answers(case) for case in readable], np.float64)
-    right = np.array([_is_right(case, truth) for case, truth in known], np.float64)
+    right = np.array([_is_right(case, truth.label) for case, truth in known], np.float64)
     sure = np.array([_sure(case) for case, _ in known], np.float64)
     clusters = Clusters.of([owner(case) for case, _ in known])
     moments, evidence, fell, beyond, chance = _over_time(known, expected)
@@ -121,7 +123,9 @@ def watch_log(
     return watched.model_copy(update={"sentences": tuple(_sentences(watched, evidence))})
 
 
-def read_truths(path: Path, key: str, label: str, patient: str = "") -> dict[str, Truth]:
+def read_truths(
+    path: Path, key: str, label: str, patient: str = "", known: str = ""
+) -> dict[str, Truth]:
     """Return what turned out to be true of cases from a table.
 
     Args:
@@ -129,6 +133,7 @@ def read_truths(path: Path, key: str, label: str, patient: str = "") -> dict[str
         key: the column of the case's id or name.
         label: the column of its class.
         patient: the column of whom it belongs to; empty for none.
+        known: the column of the date since which it is known; empty for none.
 
     Raises:
         DataError: it cannot be read, or has no such column.
@@ -137,7 +142,7 @@ def read_truths(path: Path, key: str, label: str, patient: str = "") -> dict[str
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
             columns = reader.fieldnames or []
-            for name in (key, label, *([patient] if patient else [])):
+            for name in (key, label, *filter(None, (patient, known))):
                 if name not in columns:
                     raise DataError(
                         f"{path} has no column '{name}'; it has {', '.join(columns) or 'none'}."
@@ -145,7 +150,8 @@ def read_truths(path: Path, key: str, label: str, patient: str = "") -> dict[str
             found: dict[str, Truth] = {}
             for row in reader:
                 if row[label]:
-                    told = Truth(row[label], row[patient] if patient else "")
+                    when = _when_known(row[known] or "", path) if known else None
+                    told = Truth(row[label], row[patient] if patient else "", when)
                     if found.setdefault(row[key], told).label != told.label:
                         raise DataError(f"{path} gives {row[key]} two classes.")
             return found
@@ -153,11 +159,27 @@ def read_truths(path: Path, key: str, label: str, patient: str = "") -> dict[str
         raise DataError(f"The truths in {path} cannot be read: {error}.") from error
 
 
-def _truth(case: Case, truths: Mapping[str, Truth] | None) -> str:
-    if truths is None:
-        return case.reviews[-1].label if case.reviews else ""
-    found = _looked_up(case, truths)
-    return found.label if found else ""
+def _when_known(text: str, path: Path) -> datetime:
+    try:
+        told = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise DataError(f"{path} has '{text}' where a date such as 2026-03-31 belongs.") from None
+    return told if told.tzinfo else told.replace(tzinfo=UTC)
+
+
+def _truth(case: Case, truths: Mapping[str, Truth] | None) -> Truth | None:
+    if truths is not None:
+        return _looked_up(case, truths)
+    last = case.reviews[-1] if case.reviews else None
+    return Truth(last.label, known=last.created) if last else None
+
+
+def _in_order(known: Iterable[tuple[Case, Truth]]) -> list[tuple[Case, Truth]]:
+    """Return truths in the order in which they became known; of the cases, where that is not told.
+
+    Bounds that hold at every look are about what was known at that look.
+    """
+    return sorted(known, key=lambda own: (own[1].known or own[0].created, own[0].number))
 
 
 def _looked_up(case: Case, truths: Mapping[str, Truth]) -> Truth | None:
@@ -197,14 +219,14 @@ def _sure(case: Case) -> float:
 
 
 def _over_time(
-    known: Sequence[tuple[Case, str]], expected: float
+    known: Sequence[tuple[Case, Truth]], expected: float
 ) -> tuple[tuple[Moment, ...], float, datetime | None, datetime | None, float | None]:
     """Return what was known after each patient, and when evidence sufficed."""
     owners: dict[str, list[float]] = {}
     since: dict[str, datetime] = {}
     for case, truth in known:
-        owners.setdefault(owner(case), []).append(float(_is_right(case, truth)))
-        since.setdefault(owner(case), case.created)
+        owners.setdefault(owner(case), []).append(float(_is_right(case, truth.label)))
+        since.setdefault(owner(case), truth.known or case.created)
     if not owners:
         return (), 0.0, None, None, None
     values = np.array([np.mean(own) for own in owners.values()])
@@ -230,11 +252,11 @@ def _over_time(
     )
 
 
-def _chance(known: Sequence[tuple[Case, str]]) -> float:
+def _chance(known: Sequence[tuple[Case, Truth]]) -> float:
     """Return the share of the most frequent true class, mean over patients."""
     own: dict[str, Counter[str]] = {}
     for case, truth in known:
-        own.setdefault(owner(case), Counter())[same_class(truth)] += 1
+        own.setdefault(owner(case), Counter())[same_class(truth.label)] += 1
     shares: Counter[str] = Counter()
     for counts in own.values():
         for name, count in counts.items():
@@ -265,7 +287,7 @@ def _sentences(watched: Watched, evidence: float) -> list[str]:
         if watched.fell is not None:
             said.append(
                 f"Alarm: accuracy fell below the expected {watched.expected:.1%}; the evidence "
-                f"sufficed with the patient who first came on {watched.fell:%Y-%m-%d}. It may have "
+                f"sufficed with the truth of {watched.fell:%Y-%m-%d}. It may have "
                 "recovered since."
             )
         else:
@@ -284,7 +306,7 @@ def _sentences(watched: Watched, evidence: float) -> list[str]:
         elif watched.beyond_chance is not None:
             said.append(
                 "Shown to be better than always naming the most frequent class "
-                f"({watched.chance:.1%} of these truths), with the patient who first came on "
+                f"({watched.chance:.1%} of these truths), with the truth of "
                 f"{watched.beyond_chance:%Y-%m-%d}."
             )
         else:
