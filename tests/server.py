@@ -1,9 +1,11 @@
 """`tumorscope serve` as a process, for the tests that need one that can be killed."""
 
 import contextlib
+import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
@@ -15,8 +17,16 @@ from tests.databases import free_port
 class Server:
     """`tumorscope serve` in a process of its own, on a folder that outlives it."""
 
-    def __init__(self, model: Path, folder: Path, *words: str, log: Path | None = None) -> None:
+    def __init__(
+        self,
+        model: Path,
+        folder: Path,
+        *words: str,
+        log: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         """Start it with further words; its log lies in `folder/log` unless said otherwise."""
+        self._environment = {**os.environ, **(environment or {})}
         self.log, self.port = log or folder / "log", free_port()
         self._command = [
             *(sys.executable, "-m", "tumorscope", "serve", str(model)),
@@ -33,7 +43,10 @@ class Server:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         self.process = subprocess.Popen(
-            self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            self._command,
+            env=self._environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         for _ in range(300):
             try:

@@ -1,6 +1,8 @@
 """What a server outlives: kills at any moment, and a disk that fills."""
 
 import contextlib
+import io
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +13,7 @@ from fuzz.kills import kill_often, look_at_disk
 
 import tumorscope
 from tests.server import Server
+from tumorscope.serve.content import ContentFolder
 
 
 def test_what_was_confirmed_outlives_kills(
@@ -36,6 +39,42 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip(f"no disk of our own here: {done.stderr.strip()}")
     yield disk
     subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_what_a_kill_leaves_in_the_store_is_removed(tmp_path: Path) -> None:
+    """Half-written files of an hour ago go; what is whole, or being written, stays."""
+    store = ContentFolder(tmp_path)
+    address = store.put(io.BytesIO(b"whole"))
+    old, new = (tmp_path / address[:2] / f".{address}.{end}" for end in ("a1", "b2"))
+    for path in (old, new):
+        path.write_bytes(b"ha")
+    os.utime(old, (0, 0))
+    store = ContentFolder(tmp_path)
+    content = store.open(address)
+    assert content is not None
+    with content:
+        assert content.read() == b"whole"
+    assert (old.exists(), new.exists()) == (False, True)
+
+
+def test_a_full_disk_for_temporary_files_is_a_sentence(
+    small_disk: Path, tiny_run: tumorscope.Run, images: list[Path], tmp_path: Path
+) -> None:
+    """An upload that is too large for it is refused; small ones, which need none, are answered."""
+    server = Server(tiny_run.folder, tmp_path, environment={"TMPDIR": str(small_disk)})
+    try:
+        for count in (1, 2):
+            large = [("files", (f"{n}.bmp", b"BM" + bytes(9 << 20))) for n in range(count)]
+            refused = httpx.post(f"{server.address}/api/cases", files=large, timeout=60)
+            assert (refused.status_code, "disk may be full" in refused.text) == (503, True)
+            assert str(small_disk) not in refused.text
+        answered = httpx.post(
+            f"{server.address}/api/cases", files={"files": images[0].read_bytes()}, timeout=30
+        )
+        assert answered.status_code == 201
+        assert not list(small_disk.glob("tumorscope-*"))
+    finally:
+        server.kill()
 
 
 def test_a_full_disk_is_a_sentence(

@@ -288,6 +288,24 @@ def test_strangers_are_turned_away(tiny_run: tumorscope.Run, tmp_path: Path) -> 
         assert {own.get("/api/health").status_code for _ in range(20)} == {200, 429}
 
 
+def test_what_would_wait_too_long_is_turned_away(
+    tiny_run: tumorscope.Run, images: list[Path], tmp_path: Path
+) -> None:
+    """While more slices wait than memory should hold; afterwards it is taken."""
+    with TestClient(application(tiny_run, tmp_path, waiting=100_000)) as own:
+        series = [("files", (f"{n}.png", images[0].read_bytes())) for n in range(60)]
+        assert own.post("/api/cases", files=series).status_code == 201
+        codes = set()
+        for _ in range(200):
+            done = own.post("/api/cases", files=as_files(images[1]))
+            codes.add(done.status_code)
+            if done.status_code == 201:
+                break
+            assert "again in a minute" in done.json()["detail"]
+            time.sleep(0.01)
+        assert 201 in codes
+
+
 def test_without_a_store_nothing_is_kept(
     tiny_run: tumorscope.Run, images: list[Path], tmp_path: Path
 ) -> None:

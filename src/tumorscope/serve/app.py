@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import FastAPI, File, HTTPException, Query, Request, UploadFile
+from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import (
     FileResponse,
@@ -18,6 +19,7 @@ from fastapi.responses import (
 )
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException as PlainHTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -25,7 +27,7 @@ from tumorscope._version import __version__
 from tumorscope.errors import TumorscopeError, UnreadableImage, UsageError
 from tumorscope.serve.guard import Guard
 from tumorscope.serve.interface import interface_page
-from tumorscope.serve.limits import RefusedUpload
+from tumorscope.serve.limits import Busy, RefusedUpload
 from tumorscope.serve.manifest import reviews_csv
 from tumorscope.serve.messages import (
     Agreement,
@@ -107,13 +109,26 @@ def make_app(
 
 
 def _handle_errors(app: FastAPI) -> None:
-    codes = {RefusedUpload: 422, Gone: 410}
+    codes = {RefusedUpload: 422, Gone: 410, Busy: 503}
 
     @app.exception_handler(UsageError)
     async def say_that_it_cannot(_: Request, error: UsageError) -> JSONResponse:
         """Answer the server's own trouble; where it keeps things is no client's business."""
         logger.error("%s", error)
         return JSONResponse({"detail": CANNOT_KEEP}, 503)
+
+    @app.exception_handler(OSError)
+    async def say_that_it_has_no_room(_: Request, error: OSError) -> JSONResponse:
+        """Answer a disk for temporary files that is full, as one that keeps is."""
+        logger.error("%s", error)
+        return JSONResponse({"detail": CANNOT_KEEP}, 503)
+
+    @app.exception_handler(PlainHTTPException)
+    async def say_what_was_asked(request: Request, error: PlainHTTPException) -> Response:
+        """Answer as FastAPI does, but for a body that had no room: it takes that for damaged."""
+        if isinstance(error.__cause__, OSError):
+            return await say_that_it_has_no_room(request, error.__cause__)
+        return await http_exception_handler(request, error)
 
     @app.exception_handler(TumorscopeError)
     async def say_why(_: Request, error: TumorscopeError) -> JSONResponse:

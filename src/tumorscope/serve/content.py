@@ -3,19 +3,27 @@
 import hashlib
 import os
 import re
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from tumorscope.support.files import replacing
 
 ADDRESS = re.compile(r"[0-9a-f]{64}")
+LEFT = 3600.0  # seconds after which nobody is writing a file any more
 
 
 class ContentFolder:
     """A folder of files, each named by its SHA-256."""
 
     def __init__(self, folder: Path) -> None:
+        """Open a folder, and remove what killed servers have left half-written there."""
         self._folder = folder
+        for left in folder.glob(f"[0-9a-f][0-9a-f]/.{'[0-9a-f]' * 64}.*"):
+            with suppress(OSError):
+                if time.time() - left.stat().st_mtime > LEFT:  # another may be writing now
+                    left.unlink()
 
     def put(self, content: BinaryIO) -> str:
         """Keep a file and return its address; one that is there is kept once."""

@@ -7,6 +7,10 @@ from tumorscope.errors import TumorscopeError
 MEGABYTE = 1 << 20
 
 
+class Busy(TumorscopeError):
+    """An upload that must wait until others are answered."""
+
+
 class RefusedUpload(TumorscopeError):
     """An upload that cannot be answered; the message says why."""
 
@@ -24,7 +28,8 @@ class Limits:
             with.
         seconds: that reading an upload may take.
         requests: that one client may make in a minute.
-        kept: bytes of decoded slices that are held in memory.
+        kept: bytes of decoded slices that are held in memory once they are answered.
+        waiting: bytes of decoded slices that are being answered; more are turned away.
     """
 
     upload: int = 512 * MEGABYTE
@@ -35,3 +40,4 @@ class Limits:
     seconds: float = 120.0
     requests: int = 6000
     kept: int = 256 * MEGABYTE
+    waiting: int = 1024 * MEGABYTE

@@ -24,7 +24,7 @@ from tumorscope.records import Prediction, SeriesPrediction
 from tumorscope.serve.answering import Answered, Answering
 from tumorscope.serve.content import ContentFolder
 from tumorscope.serve.decoding import Decoded, Decoder
-from tumorscope.serve.limits import Limits, RefusedUpload
+from tumorscope.serve.limits import Busy, Limits, RefusedUpload
 from tumorscope.serve.pictures import Maps, RecentSlices, as_png
 from tumorscope.watching.cases import Case, Listed
 from tumorscope.watching.log import Log
@@ -115,6 +115,7 @@ class Reader:
         self.learned = tuple(learned)
         self._background = ThreadPoolExecutor(3, thread_name_prefix="series")
         self.closing = threading.Event()
+        self._waiting, self._counting = 0, threading.Lock()
 
     def start(self) -> None:
         """Get ready, and begin to answer what an earlier server left without an answer."""
@@ -151,12 +152,19 @@ class Reader:
         """Take in an upload; return its cases, which are being answered.
 
         Raises:
+            Busy: too much waits to be answered.
             RefusedUpload: nothing in it can be answered.
             UsageError: the log or the store cannot be written to.
         """
+        self._refuse_where_busy()
         decoded = self._decoder(uploads)
         kept = self._keep(uploads)
         return [self._add(own, kept, part) for part, own in enumerate(decoded)]
+
+    def _refuse_where_busy(self) -> None:
+        """Take nothing in while more waits than memory should hold."""
+        if self._waiting > self.limits.waiting:
+            raise Busy("Many slices wait for their answers: send this again in a minute.")
 
     def take_listed(self, image: str, path: Path, patient: str, listed: Listed) -> None:
         """Take in an image of a review list, and wait until it is answered.
@@ -284,6 +292,7 @@ class Reader:
         self._pixels.put(case.id, decoded.pixels)
         job = Job(case, len(decoded.pixels))
         self._jobs[case.id] = job
+        self._wait_for(decoded.pixels.nbytes)
         while len(self._jobs) > 10_000:
             self._jobs.pop(next(iter(self._jobs)))
         if len(decoded.pixels) == 1:
@@ -302,7 +311,13 @@ class Reader:
             job.advance()
         self._finish(job, decoded, waiting)
 
+    def _wait_for(self, more: int) -> None:
+        """Count bytes of slices that wait for an answer, or with a minus do so no longer."""
+        with self._counting:
+            self._waiting += more
+
     def _finish(self, job: Job, decoded: Decoded, done: Sequence["Future[Answered]"]) -> None:
+        self._wait_for(-decoded.pixels.nbytes)
         try:
             answers = [future.result() for future in done]
             slices = tuple(prediction for prediction, _ in answers)
