@@ -13,6 +13,7 @@ import contextlib
 import hashlib
 import random
 import sqlite3
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -22,6 +23,9 @@ from pathlib import Path
 
 import httpx
 import psutil
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 from tests.server import Server
 
 from tumorscope.serve.content import ADDRESS
