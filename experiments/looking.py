@@ -68,6 +68,7 @@ def main() -> None:
     parser.add_argument("--reliance", action="store_true", help="what they rely on, and no more")
     parser.add_argument("--slow", action="store_true", help="maps alone, by the slow methods too")
     asked = parser.parse_args()
+    asked.save.mkdir(parents=True, exist_ok=True)  # before hours of work
     found = Found()
     for run in asked.runs:
         look_at(run, asked, found)

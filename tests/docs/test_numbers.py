@@ -358,6 +358,22 @@ def test_whether_maps_of_the_staged_recipe_may_be_believed() -> None:
     holds(page, f"({' and '.join(stay)})")
 
 
+def test_whether_maps_of_the_best_recipe_may_be_believed() -> None:
+    """What is left without weights, hidden first and shown first, over the five folds."""
+    rows = [own for own in rows_of("sanity-best") if own["method"] == "layercam"]
+
+    def span(key: str) -> str:
+        """The least and the largest value of a column."""
+        values = sorted(float(own[key]) for own in rows)
+        return f"{values[0]:.2f} to {values[-1]:.2f}"
+
+    page = DOCS / "using" / "explain.md"
+    holds(page, f"falls to {span('likeness')} when all are")
+    holds(page, f"probability of {span('deletion')}, random order {span('random_deletion')}")
+    holds(page, f"gives {span('insertion')} against {span('random_insertion')}")
+    assert all(own["trusted"] == "True" for own in rows)
+
+
 def told_gain(
     without: dict[str, dict[str, str]], learned: dict[str, dict[str, str]], folds: list[str]
 ) -> str:

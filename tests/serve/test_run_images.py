@@ -30,7 +30,9 @@ def listed(client: TestClient, count: int) -> list[dict[str, object]]:
     """Return the cases of the list once they are all there."""
     for _ in range(200):
         found = client.get("/api/cases", params={"list": "tiny", "count": 500}).json()
-        if len(found["cases"]) == count and all(own["status"] == "answered" for own in found["cases"]):
+        if len(found["cases"]) == count and all(
+            own["status"] == "answered" for own in found["cases"]
+        ):
             return list(found["cases"])
         time.sleep(0.05)
     raise AssertionError("the list is not taken in")
