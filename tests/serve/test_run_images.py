@@ -89,14 +89,14 @@ def test_training_images_that_look_alike(
             assert picture.status_code == (200 if shown else 404)
             assert client.get(f"/api/learned/{len(learned)}").status_code == 404
     done = command("serve", "--training-images")
-    assert (done.returncode, "no run" in done.stderr) == (2, True)
+    assert (done.returncode, "leave out" in done.stderr) == (2, True)
 
 
 def test_a_list_that_cannot_be_read_is_a_sentence(
     tiny_run: tumorscope.Run, reviewed_run: Path, tmp_path: Path, command: Command
 ) -> None:
     """No review, data that has moved; an image that is gone is passed over."""
-    for run, words in ((tiny_run.folder, "tumorscope review"), (tmp_path, "tumorscope review")):
+    for run, words in ((tiny_run.folder, "tumorscope review"), (tmp_path / "x", "no folder")):
         done = command("serve", tiny_run.folder, "--review", run)
         assert (done.returncode, words in done.stderr) == (2, True)
     entries = read_list(reviewed_run)[:3]

@@ -51,6 +51,8 @@ def read_list(run: Path) -> list[Entry]:
         UsageError: there is no review, or the data is not where it was.
     """
     table = run / REVIEW
+    if not run.is_dir():
+        raise UsageError(f"There is no folder {run}: give the folder of a run to --review.")
     if not table.is_file():
         raise UsageError(f"There is no {table}: run 'tumorscope review {run}' first.")
     manifest = _data_of(run)
@@ -76,7 +78,10 @@ def learned_images(run: Path) -> list[Path]:
     """
     table = run / PARTITION
     if not table.is_file():
-        raise UsageError(f"{run} is no run of 'tumorscope train': its training images are unknown.")
+        raise UsageError(
+            f"{run} is not the folder of a run, so that its training images are unknown: serve a "
+            "run of 'tumorscope train', or leave out --training-images."
+        )
     names = [row["image"] for row in read_csv(table) if row["part"] == "train"]
     root = _data_of(run).root
     return [root / names[n] for n in drawn_examples(np.arange(len(names)))]
