@@ -374,6 +374,32 @@ def test_whether_maps_of_the_best_recipe_may_be_believed() -> None:
     assert all(own["trusted"] == "True" for own in rows)
 
 
+def test_what_the_sources_claim() -> None:
+    """Each run has its row: the look-up, what is left on new images, what the second stage gained."""
+
+    def told(own: dict[str, str], *names: str) -> str:
+        """A share with its interval."""
+        value, low, high = (percent(own[name]) for name in names)
+        return f"{value} % ({low} to {high})"
+
+    for own in rows_of("headlines"):
+        gain = [100 * float(own[name] or 0) for name in ("stage_gain", "gain_low", "gain_high")]
+        new = int(own["new_images"])
+        cells = (
+            f"[`{own['recipe']}`](recipes/{own['recipe']}.md), {own['way']}",
+            f"`{own['data']}`",
+            f"{own['source_says']} %" if own["source_says"] else "no figure",
+            f"{int(own['images']):,}",
+            told(own, "accuracy", "low", "high"),
+            told(own, "look_up", "look_up_low", "look_up_high"),
+            f"{told(own, 'new_accuracy', 'new_low', 'new_high')} of {new}" if new else "–",
+            f"{gain[0]:+.1f} points ({gain[1]:+.1f} to {gain[2]:+.1f})"
+            if own["stage_gain"]
+            else "–",
+        )
+        holds(DOCS / "results.md", row(*cells))
+
+
 def told_gain(
     without: dict[str, dict[str, str]], learned: dict[str, dict[str, str]], folds: list[str]
 ) -> str:
