@@ -375,7 +375,7 @@ def test_whether_maps_of_the_best_recipe_may_be_believed() -> None:
 
 
 def test_what_the_sources_claim() -> None:
-    """Each run has its row: the look-up, what is left on new images, what the second stage gained."""
+    """Each run has its row: look-up, what is left on new images, what the second stage gained."""
 
     def told(own: dict[str, str], *names: str) -> str:
         """A share with its interval."""
