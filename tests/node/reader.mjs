@@ -83,10 +83,10 @@ await page.waitForResponse((response) => response.url().includes("/maps/"));
 await page.waitForTimeout(300);
 seen.mapped = await colours(page);
 await picture(page, "overlay");
-await page.getByText("Training slices that look alike").click();
-await page.locator(".learned img").first().waitFor();
-await page.waitForFunction(() => [...document.querySelectorAll(".learned img")].every((own) => own.naturalWidth > 0));
-seen.learned = await page.locator(".learned img").count();
+await page.getByText("Most similar training slices").click();
+await page.locator(".training img").first().waitFor();
+await page.waitForFunction(() => [...document.querySelectorAll(".training img")].every((own) => own.naturalWidth > 0));
+seen.learned = await page.locator(".training img").count();
 await picture(page, "learned");
 await check(page, "image");
 
@@ -197,6 +197,10 @@ await page.keyboard.press("j");
 await page.locator("li:nth-child(2) [aria-current]").waitFor();
 await page.waitForFunction(() => document.querySelector("[aria-label=List]").textContent.includes("1 of "));
 seen.done = await page.getByLabel("List").locator("option").nth(1).innerText();
+await page.getByRole("switch", { name: "Blind read" }).check();
+await page.keyboard.press("j");
+await page.getByText("The model's answer is hidden").waitFor();
+seen.nameless = await page.locator("[aria-current] .name").innerText();
 await page.context().close();
 
 // By keys alone: to a case, its label, the next.

@@ -17,7 +17,7 @@ from tests.databases import start_postgresql
 from tumorscope.errors import UsageError
 from tumorscope.records import Prediction
 from tumorscope.watching.agreement import agreements
-from tumorscope.watching.cases import Listed, Review, ReviewList
+from tumorscope.watching.cases import ListEntry, Review, ReviewList
 from tumorscope.watching.database import DATABASE, DRIVER, upgrade
 from tumorscope.watching.log import Log
 from tumorscope.watching.tables import METADATA
@@ -91,12 +91,12 @@ def test_what_a_review_list_brings_is_no_case_of_use(place: str) -> None:
     log = Log(place)
     used = filled(log)
     for at, name in ((2, "b.png"), (1, "sub/c.png")):
-        case = log.add_case(name, "image", "1" * 64, listed=Listed("a", at, "glioma", "none")).id
+        case = log.add_case(name, "image", "1" * 64, listed=ListEntry("a", at, "glioma", "none")).id
     log.add_review(case, Review("Ada", "none"))
     assert [own.id for own in log.cases()] == [used]
     found = log.cases(on="a")
     assert [own.name for own in found] == ["sub/c.png", "b.png"]
-    assert found[0].listed == Listed("a", 1, "glioma", "none")
+    assert found[0].listed == ListEntry("a", 1, "glioma", "none")
     assert log.on_list("a") == {"sub/c.png", "b.png"}
     assert log.lists() == [ReviewList("a", 2, 1, frozenset({"glioma", "none"}))]
     assert [own.listed is None for own in log.all_cases()] == [True, False, False]
@@ -110,7 +110,9 @@ def test_what_a_review_list_brings_is_no_case_of_use(place: str) -> None:
 def test_nobody_changes_what_was_said(place: str) -> None:
     """The database itself refuses to change and to remove rows."""
     log = Log(place)
-    case = log.add_case("a.png", "image", "0" * 64, listed=Listed("a", 1, "glioma", "pituitary")).id
+    case = log.add_case(
+        "a.png", "image", "0" * 64, listed=ListEntry("a", 1, "glioma", "pituitary")
+    ).id
     log.add_answer(case, "m", ANSWER, {})
     log.add_review(case, Review("Ada", "glioma"))
     for table in METADATA.sorted_tables:

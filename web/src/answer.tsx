@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import { getAlike, getLearned, learnedAddress, type Alike, type Case, type Learned, type Model } from "./api";
+import { getAlike, getTraining, trainingAddress, type Alike, type Case, type TrainingNeighbour, type Model } from "./api";
 import { inWords, percent, readable } from "./words";
 
 interface Properties {
@@ -89,15 +89,15 @@ function useFound<T>(id: string, ask: (id: string) => Promise<T[]>): T[] {
 
 /** Training images, of a sample, that look alike to the network: pictures where they may be shown. */
 function SimilarTraining({ id }: { id: string }) {
-  const found = useFound<Learned>(id, getLearned);
+  const found = useFound<TrainingNeighbour>(id, getTraining);
   if (!found.length) return null;
   return (
     <details>
-      <summary>Training slices that look alike to the network</summary>
-      <ol class={found[0]!.shown ? "learned" : ""}>
+      <summary>Most similar training slices</summary>
+      <ol class={found[0]!.shown ? "training" : ""}>
         {found.map(({ number, label, likeness, shown }) => (
           <li>
-            {shown && <img src={learnedAddress(number)} alt="" loading="lazy" />}
+            {shown && <img src={trainingAddress(number)} alt="" loading="lazy" />}
             {readable(label)} <span class="soft">{likeness.toFixed(2)}</span>
           </li>
         ))}
@@ -112,7 +112,7 @@ function SimilarCases({ id }: { id: string }) {
   if (!found.length) return null;
   return (
     <details>
-      <summary>Cases that look alike to the network</summary>
+      <summary>Most similar cases</summary>
       <ol>
         {found.map(({ case: one, likeness }) => (
           <li>

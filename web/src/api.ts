@@ -43,6 +43,7 @@ export interface Summary {
   note: string;
   reviews: number;
   list: string; // the review list that it is on
+  rank: number; // on the list
   filed: string; // its label there
   suggested: string; // by a model that had not seen it
 }
@@ -71,6 +72,7 @@ export interface List {
   cases: number;
   reviewed: number;
   labels: string[];
+  corrects: boolean; // whether its corrected labels can be had
 }
 
 export interface Alike {
@@ -79,7 +81,7 @@ export interface Alike {
 }
 
 /** A training image that looks like a case to the network. */
-export interface Learned {
+export interface TrainingNeighbour {
   number: number;
   label: string;
   likeness: number;
@@ -103,8 +105,8 @@ export const getCases = (query: URLSearchParams) =>
   asked<{ cases: Summary[]; total: number }>(`api/cases?${query}`);
 export const getCase = (id: string) => asked<Case>(`api/cases/${id}`);
 export const getLists = () => asked<List[]>("api/lists");
-export const getLearned = (id: string) => asked<Learned[]>(`api/cases/${id}/learned`);
-export const learnedAddress = (number: number) => `api/learned/${number}`;
+export const getTraining = (id: string) => asked<TrainingNeighbour[]>(`api/cases/${id}/training`);
+export const trainingAddress = (number: number) => `api/training/${number}`;
 export const getAlike = (id: string) => asked<Alike[]>(`api/cases/${id}/alike`);
 
 export function review(id: string, said: Omit<Said, "created">): Promise<Said> {

@@ -104,7 +104,7 @@ export function Reader() {
     };
   }, [take]);
 
-  const classes = lists.find((own) => own.name === open?.list)?.labels ?? model?.classes ?? [];
+  const classes = (open?.list ? lists.find((own) => own.name === open.list)?.labels : model?.classes) ?? [];
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
       const target = event.target as HTMLElement;
@@ -171,7 +171,8 @@ export function Reader() {
               methods={model?.methods ?? []}
               healthy={healthy}
               localises={model?.localises ?? false}
-              box={review.state.box}
+              blind={blind && !review.saved_label}
+              box={review.state.slice === null || review.state.slice === slice ? review.state.box : null}
               onBox={review.draw}
             />
             <section class="said" aria-label="Answer and review">

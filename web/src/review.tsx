@@ -7,10 +7,11 @@ const WAIT = 1200; // milliseconds without a change, after which it is saved
 interface State {
   label: string;
   box: Box | null;
+  slice: number | null; // that the box lies on
   comment: string;
 }
 
-const NOTHING: State = { label: "", box: null, comment: "" };
+const NOTHING: State = { label: "", box: null, slice: null, comment: "" };
 
 export interface Review {
   state: State;
@@ -45,7 +46,7 @@ export function useReview(
   useEffect(() => {
     pending.current?.();
     const last = now.current.blind ? undefined : of?.said.at(-1);
-    become(last ? { label: last.label, box: last.box, comment: last.comment } : NOTHING);
+    become(last ? { label: last.label, box: last.box, slice: last.slice, comment: last.comment } : NOTHING);
     past.current = [];
     setSaved(true);
   }, [of?.id]);
@@ -62,7 +63,7 @@ export function useReview(
         if (!at.of || !next.label) return;
         if (!now.current.reader) return onNews("Not saved yet: enter your name.");
         try {
-          const said = { ...next, reader: now.current.reader, blind: at.blind, slice: next.box ? at.slice : null };
+          const said = { ...next, reader: now.current.reader, blind: at.blind };
           const kept = await send(at.of.id, said);
           if (now.current.of?.id !== at.of.id) return;
           onSaved(kept);
@@ -98,7 +99,7 @@ export function useReview(
       if (!saved && latest.current.label) save(latest.current);
     },
     choose: (label) => label && change({ label }),
-    draw: (box) => change({ box }),
+    draw: (box) => change({ box, slice: box ? now.current.slice : null }),
     write: (comment) => change({ comment }),
     undo: () => {
       const before = past.current.pop();
@@ -120,7 +121,7 @@ export function Reviewing(props: { review: Review; of: Case; classes: string[]; 
         <p class="filed">
           Filed as <strong>{readable(of.filed)}</strong>; a model that had not seen it says{" "}
           <strong>{readable(of.suggested)}</strong>.{" "}
-          <span class="soft">The answer above may come from a model that has learned this very image.</span>
+          <span class="soft">The model that answers above may have been trained on this image.</span>
         </p>
       )}
       <label>

@@ -2,6 +2,7 @@ import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { between, cursor, dragged, held, nudged, STEP, type Hold, type Point } from "./boxes";
 import { mapAddress, sliceAddress, type Box, type Case } from "./api";
 import { Curve } from "./curve";
+import { nameOf } from "./worklist";
 
 interface Properties {
   of: Case;
@@ -11,7 +12,8 @@ interface Properties {
   methods: string[];
   healthy: string | null;
   localises: boolean;
-  box: Box | null;
+  blind: boolean;
+  box: Box | null; // the reader's, on this slice
   onBox: (box: Box | null) => void;
 }
 
@@ -185,7 +187,7 @@ export function Viewer(props: Properties) {
       <canvas
         ref={canvas}
         role="img"
-        aria-label={`${of.name}, slice ${slice + 1} of ${of.slices}`}
+        aria-label={`${nameOf(of, props.blind)}, slice ${slice + 1} of ${of.slices}`}
         class={drawing ? "drawing" : ""}
         onPointerDown={(event) => {
           canvas.current!.setPointerCapture(event.pointerId);
@@ -229,7 +231,7 @@ export function Viewer(props: Properties) {
       />
       <p class="soft">
         {overlay && "The map shows where the network reads, yellow most, not that it reads it rightly. "}
-        {props.localises && "Blue: the model's box. "}Orange: yours, drag its sides. Drag: window and level. Shift-drag: pan. Ctrl-wheel:
+        {props.localises && "Blue: the model's box. "}Orange: yours; drag an edge to resize it. Drag: window and level. Shift-drag: pan. Ctrl-wheel:
         zoom. Wheel: {of.slices > 1 ? "slices" : "zoom"}.
       </p>
       {of.slices > 1 && (

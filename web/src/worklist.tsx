@@ -25,6 +25,7 @@ interface Properties {
 /** Cases that were taken in, and where new ones are dropped. */
 export function Worklist(props: Properties) {
   const { query } = props;
+  const corrects = props.lists.some((own) => own.name === query.list && own.corrects);
   return (
     <nav class="list" aria-label="Cases">
       <label class="drop">
@@ -46,10 +47,10 @@ export function Worklist(props: Properties) {
             value={query.list}
             onChange={(event) => props.onQuery({ ...query, list: event.currentTarget.value })}
           >
-            <option value="">cases that came in</option>
+            <option value="">Uploaded cases</option>
             {props.lists.map((own) => (
               <option value={own.name}>
-                {own.reviewed} of {own.cases} looked at again: {own.name}
+                {own.reviewed} of {own.cases} reviewed: {own.name}
               </option>
             ))}
           </select>
@@ -91,7 +92,7 @@ export function Worklist(props: Properties) {
               aria-current={one.id === props.open ? "true" : undefined}
               onClick={() => props.onOpen(one.id)}
             >
-              <span class="name">{one.name}</span>
+              <span class="name">{nameOf(one, props.blind)}</span>
               <span class="soft">
                 {one.slices > 1 && `${one.slices} slices · `}
                 {one.status === "answered" ? (props.blind ? "answered" : told(one)) : one.status}
@@ -102,10 +103,17 @@ export function Worklist(props: Properties) {
         ))}
       </ul>
       <p class="soft">
-        {props.cases.length} shown, {props.total} {props.cases[0]?.list ? "on the list" : "in the log"} · <a href="api/reviews.csv">latest reviews (CSV)</a>
+        {props.cases.length} shown, {props.total} {props.cases[0]?.list ? "on the list" : "in the log"} · <a href={corrects ? "api/corrected.csv" : "api/reviews.csv"}>
+          {corrects ? "corrected labels (CSV)" : "latest reviews (CSV)"}
+        </a>
       </p>
     </nav>
   );
+}
+
+/** What a case is called; by its rank where its path would tell its label before a blind read. */
+export function nameOf(one: Summary, blind: boolean): string {
+  return one.list && blind ? `#${one.rank}` : one.name;
 }
 
 function told(one: Summary): string {

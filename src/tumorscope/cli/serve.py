@@ -39,7 +39,7 @@ def serve(
         Path | None,
         typer.Option(help="Step through the labels that 'tumorscope review RUN' disputes: RUN."),
     ] = None,
-    training_images: Annotated[
+    show_training: Annotated[
         bool,
         typer.Option(
             "--training-images",
@@ -79,6 +79,8 @@ def serve(
         require_extra("postgresql", "A log in PostgreSQL")
     if store and no_store:
         raise UsageError("--store and --no-store contradict each other: give one of them.")
+    if review and no_store:
+        raise UsageError("--review needs its images kept: leave out --no-store.")
     if store is None and not no_store and log.startswith("postgresql"):
         raise UsageError("With a log in PostgreSQL give --store FOLDER, or --no-store.")
     import uvicorn  # noqa: PLC0415 (an extra)
@@ -87,7 +89,7 @@ def serve(
     from tumorscope.inference.shipped import DEFAULT  # noqa: PLC0415
     from tumorscope.serve.app import make_app  # noqa: PLC0415 (an extra)
     from tumorscope.serve.reader import Reader  # noqa: PLC0415
-    from tumorscope.serve.run_images import learned_images, read_list  # noqa: PLC0415
+    from tumorscope.serve.run_images import read_reviewed, training_images  # noqa: PLC0415
     from tumorscope.watching.log import Log  # noqa: PLC0415
 
     local = host in LOOPBACK
@@ -97,13 +99,13 @@ def serve(
         raise UsageError("--token must have 16 characters at least.")
     opened = open_bundle(bundle or DEFAULT)
     folder = None if no_store else store or Path(log) / "images"
-    listed = read_list(review) if review else []
-    learned = learned_images(Path(bundle or DEFAULT)) if training_images else []
+    reviewed = read_reviewed(review) if review else None
+    training = training_images(Path(bundle or DEFAULT)) if show_training else []
     reader = Reader(
-        opened, Log(log), folder, workers=workers or os.cpu_count() or 1, learned=learned
+        opened, Log(log), folder, workers=workers or os.cpu_count() or 1, training=training
     )
     names = [*LOOPBACK, *(name or ())] if local or name else ["*"]
-    application = make_app(reader, hosts=names, token=token, listed=listed)
+    application = make_app(reader, hosts=names, token=token, reviewed=reviewed)
     settings = uvicorn.Config(
         application, host=host, port=port, log_level="warning", server_header=False
     )
@@ -112,8 +114,9 @@ def serve(
     shown = "localhost" if local else host
     address = f"http://{shown}:{socket.getsockname()[1]}/" + (f"?token={token}" if token else "")
     typer.echo(f"{opened.card.provenance.data}, {opened.card.recipe.name}: {address}")
-    if listed:
-        typer.echo(f"{len(listed)} labels to look at again: choose the list on the page.")
+    if reviewed:
+        count = len(reviewed.entries)
+        typer.echo(f"{count} labels to review: choose '{reviewed.list}' on the page.")
     typer.echo("Research use only, not a medical device. Ctrl-C ends it.", err=True)
     if open_page:
         webbrowser.open(address)

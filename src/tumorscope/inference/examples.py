@@ -43,7 +43,7 @@ def pack_examples(classes: NDArray[np.intp], features: NDArray[np.floating]) -> 
 
 
 @dataclass(frozen=True)
-class Alike:
+class Neighbour:
     """A training image that looks like an input to the network.
 
     Attributes:
@@ -76,7 +76,7 @@ class Examples:
         self._classes, self._features = rows[:, 0], unit(rows[:, 1:].view(np.int8))
         self._names = bundle.card.classes
 
-    def nearest(self, embedding: NDArray[np.floating], count: int) -> list[Alike]:
+    def nearest(self, embedding: NDArray[np.floating], count: int) -> list[Neighbour]:
         """Return the examples that look most like an input, the most similar first.
 
         Args:
@@ -85,4 +85,4 @@ class Examples:
         """
         likeness = self._features @ unit(embedding)
         first = np.argsort(-likeness, kind="stable")[:count]
-        return [Alike(int(n), self._names[self._classes[n]], float(likeness[n])) for n in first]
+        return [Neighbour(int(n), self._names[self._classes[n]], float(likeness[n])) for n in first]

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from tumorscope._version import __version__
+from tumorscope.data.layouts import read_manifest
 from tumorscope.data.store import Store
 from tumorscope.errors import DataError, UsageError
-from tumorscope.records import Part, Partition, Row
+from tumorscope.records import Manifest, Part, Partition, Row
 from tumorscope.runs.options import TrainOptions
 from tumorscope.schema.grouping import GroupingRules
 from tumorscope.schema.labels import canonical
@@ -314,6 +315,20 @@ def is_cross_validation(folder: Path) -> bool:
 def representative_run(folder: Path) -> Path:
     """Return a run with what all of a folder's runs share: itself, or the first fold."""
     return folder / "fold-1" if is_cross_validation(folder) else folder
+
+
+def run_manifest(folder: Path) -> Manifest:
+    """Read the data again that a run, or a cross-validation, was made from.
+
+    Raises:
+        UsageError: the folder is no run, or the data is not where it was.
+        DataError: the data can no longer be read.
+    """
+    own = representative_run(folder)
+    data = Path(read_environment(own)["data"]["path"])
+    if not data.exists():
+        raise UsageError(f"The data of {folder} is not at {data} any more: restore it.")
+    return read_manifest(data, layout_options(own))
 
 
 def read_results(folder: Path, *, pooled: bool = False) -> Results:

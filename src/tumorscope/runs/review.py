@@ -8,20 +8,17 @@ import numpy as np
 from cleanlab.filter import find_label_issues
 from cleanlab.rank import get_label_quality_scores
 
-from tumorscope.data.layouts import read_manifest
 from tumorscope.data.store import MIDDLE, Store, open_store
-from tumorscope.errors import DataError, UsageError
+from tumorscope.errors import DataError
 from tumorscope.report.figures import grid
 from tumorscope.report.style import write_figure
 from tumorscope.report.tiles import Tile
 from tumorscope.runs.folder import (
     PREDICTIONS,
     REVIEW,
-    layout_options,
-    read_environment,
     read_probabilities,
     read_results,
-    representative_run,
+    run_manifest,
 )
 from tumorscope.support.files import read_csv, write_csv
 from tumorscope.support.progress import Progress
@@ -89,17 +86,9 @@ def write_review(folder: Path, rows: Sequence[LabelIssue], progress: Progress) -
         for n, row in enumerate(rows, 1)
     ]
     write_csv(table, HEADER, lines)
-    write_figure(sheet, grid(_tiles(_open_data(folder, progress), rows), COLUMNS))
+    store = open_store(run_manifest(folder), MIDDLE, progress=progress)
+    write_figure(sheet, grid(_tiles(store, rows), COLUMNS))
     return table, sheet
-
-
-def _open_data(folder: Path, progress: Progress) -> Store:
-    """Open the data that a run was made from."""
-    data = Path(read_environment(representative_run(folder))["data"]["path"])
-    if not data.exists():
-        raise UsageError(f"The data of {folder} is not at {data} any more: restore it.")
-    said = layout_options(representative_run(folder))
-    return open_store(read_manifest(data, said), MIDDLE, progress=progress)
 
 
 def _tiles(store: Store, rows: Sequence[LabelIssue]) -> list[Tile]:

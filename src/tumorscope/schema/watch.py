@@ -12,7 +12,7 @@ class Moment(Strict):
     """What was known after one patient more.
 
     Attributes:
-        when: the first truth of theirs became known; where that is not told, their case came.
+        when: the patient's first truth became known, or else their first case arrived.
         accuracy: mean over the patients so far, in [0, 1].
         low, high: bounds of the accuracy that hold at every moment together, at 95 %.
         evidence: that accuracy is below what was expected; 20 and more is an alarm.

@@ -21,30 +21,30 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException as PlainHTTPException
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tumorscope._version import __version__
 from tumorscope.errors import TumorscopeError, UnreadableImage, UsageError
+from tumorscope.serve.counting import Counting
 from tumorscope.serve.guard import Guard
 from tumorscope.serve.interface import interface_page
-from tumorscope.serve.limits import Busy, RefusedUpload
-from tumorscope.serve.manifest import reviews_csv
+from tumorscope.serve.limits import NO_ROOM, Busy, RefusedUpload
+from tumorscope.serve.manifest import corrected_csv, reviews_csv
 from tumorscope.serve.messages import (
     Agreement,
     Alike,
     CaseList,
     CaseShown,
-    LearnedAlike,
     ListShown,
     ModelShown,
     Refusal,
     ReviewMessage,
     ReviewShown,
+    TrainingNeighbour,
     shown,
     summary,
 )
 from tumorscope.serve.reader import Gone, Reader
-from tumorscope.serve.run_images import Entry, take_list
+from tumorscope.serve.run_images import ReviewedSet, take_list
 from tumorscope.watching.agreement import agreements
 from tumorscope.watching.cases import Case
 
@@ -60,7 +60,6 @@ CANNOT_KEEP = (
 )
 logger = logging.getLogger(__name__)
 Number = Annotated[int, Query(ge=0, le=1_000_000)]
-METHODS = ("GET", "HEAD", "OPTIONS", "POST")
 
 
 def make_app(
@@ -68,7 +67,7 @@ def make_app(
     *,
     hosts: Sequence[str] = ("*",),
     token: str | None = None,
-    listed: Sequence[Entry] = (),
+    reviewed: ReviewedSet | None = None,
 ) -> FastAPI:
     """Return the application over a model at work.
 
@@ -76,14 +75,15 @@ def make_app(
         reader: it; started and closed with the application.
         hosts: names by which the server may be called.
         token: that every request must show; None for none.
-        listed: a review list, whose images are taken in beside the answering.
+        reviewed: a data set whose disputed labels are taken in as a list, in the background.
     """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         """Start and end with the server."""
         await run_in_threadpool(reader.start)
-        reader.beside(lambda: take_list(reader, listed))
+        if reviewed is not None:
+            reader.beside(lambda: take_list(reader, reviewed))
         yield
         await run_in_threadpool(reader.close)
 
@@ -101,6 +101,7 @@ def make_app(
     app.add_middleware(Guard, hosts=hosts, token=token, requests=reader.limits.requests)
     _handle_errors(app)
     _add_cases(app, reader)
+    _add_lists(app, reader, reviewed)
     _add_pictures(app, reader)
     _add_reviews(app, reader)
     _add_about(app, reader)
@@ -120,6 +121,8 @@ def _handle_errors(app: FastAPI) -> None:
     @app.exception_handler(OSError)
     async def say_that_it_has_no_room(_: Request, error: OSError) -> JSONResponse:
         """Answer a disk for temporary files that is full, as one that keeps is."""
+        if error.errno not in NO_ROOM:
+            raise error
         logger.error("%s", error)
         return JSONResponse({"detail": CANNOT_KEEP}, 503)
 
@@ -188,19 +191,7 @@ def _add_cases(app: FastAPI, reader: Reader) -> None:
         found = reader.log.cases(
             first=first, count=count, label=label, name=name, reviewed=reviewed, on=on
         )
-        lists = {own.name: own.cases for own in reader.log.lists()}
-        total = lists.get(on, 0) if on else reader.log.count()["cases"] - sum(lists.values())
-        return CaseList(cases=[summary(case) for case in found], total=total)
-
-    @app.get("/api/lists")
-    def lists() -> list[ListShown]:
-        """Return the review lists, how far people are with each, and the labels on it."""
-        return [
-            ListShown(
-                name=own.name, cases=own.cases, reviewed=own.reviewed, labels=sorted(own.labels)
-            )
-            for own in reader.log.lists()
-        ]
+        return CaseList(cases=[summary(case) for case in found], total=reader.log.total(on))
 
     @app.get("/api/cases/{case}")
     def one_case(case: str) -> CaseShown:
@@ -226,19 +217,49 @@ def _add_cases(app: FastAPI, reader: Reader) -> None:
             for other, likeness in reader.alike(_found(reader, case))
         ]
 
-    @app.get("/api/cases/{case}/learned")
-    def learned(case: str) -> list[LearnedAlike]:
+    @app.get("/api/cases/{case}/training")
+    def training(case: str) -> list[TrainingNeighbour]:
         """Return the training images, of a sample, that look most like a case to the network."""
-        found = reader.learned_alike(_found(reader, case))
+        found = reader.most_similar(_found(reader, case))
         return [
-            LearnedAlike(
+            TrainingNeighbour(
                 number=own.number,
                 label=own.label,
                 likeness=round(own.likeness, 4),
-                shown=bool(reader.learned),
+                shown=bool(reader.training),
             )
             for own in found
         ]
+
+
+def _add_lists(app: FastAPI, reader: Reader, reviewed: ReviewedSet | None) -> None:
+    @app.get("/api/lists")
+    def lists() -> list[ListShown]:
+        """Return the review lists, how far people are with each, and the labels to choose from."""
+        classes = {reviewed.list: list(reviewed.manifest.classes)} if reviewed else {}
+        return [
+            ListShown(
+                name=own.name,
+                cases=own.cases,
+                reviewed=own.reviewed,
+                labels=classes.get(own.name, sorted(own.labels)),
+                corrects=own.name in classes,
+            )
+            for own in reader.log.lists()
+        ]
+
+    @app.get("/api/corrected.csv", response_class=PlainTextResponse)
+    def corrected() -> PlainTextResponse:
+        """Return the labels of the reviewed data set as readers have corrected them."""
+        if reviewed is None:
+            raise HTTPException(404, "No data set is reviewed here: see 'tumorscope serve'.")
+        cases = (case for case in reader.log.all_cases() if _is_on(case, reviewed.list))
+        content = corrected_csv(reviewed.manifest, cases)
+        return PlainTextResponse(content, media_type="text/csv")
+
+
+def _is_on(case: Case, name: str) -> bool:
+    return case.listed is not None and case.listed.list == name
 
 
 async def _events(reader: Reader, case: str) -> AsyncIterator[str]:
@@ -264,10 +285,10 @@ def _add_pictures(app: FastAPI, reader: Reader) -> None:
         """Return the map of a slice as PNG, to be laid over it."""
         return _picture(lambda: reader.map_png(_found(reader, case), number, method))
 
-    @app.get("/api/learned/{number}", response_class=Response, responses=kinds)
-    def one_learned(number: int) -> Response:
+    @app.get("/api/training/{number}", response_class=Response, responses=kinds)
+    def one_training(number: int) -> Response:
         """Return a training image as PNG, where the server was told to show them."""
-        return _picture(lambda: reader.learned_png(number))
+        return _picture(lambda: reader.training_png(number))
 
 
 def _picture(make: Callable[[], bytes]) -> Response:
@@ -338,33 +359,6 @@ def _add_about(app: FastAPI, reader: Reader) -> None:
         for table, number in reader.log.count().items():
             rows.labels(table).set(number)
         return PlainTextResponse(generate_latest(registry), media_type="text/plain; version=0.0.4")
-
-
-class Counting:
-    """Counts requests and their time for Prometheus."""
-
-    def __init__(self, app: ASGIApp, requests: Counter, seconds: Histogram) -> None:
-        self._app, self._requests, self._seconds = app, requests, seconds
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, and note how it was answered."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-
-        async def noted(message: Message) -> None:
-            """Note the status of the answer."""
-            if message["type"] == "http.response.start":
-                self._requests.labels(method, str(message["status"])).inc()
-            await send(message)
-
-        method = scope["method"] if scope["method"] in METHODS else "other"
-        try:
-            with self._seconds.time():
-                await self._app(scope, receive, noted)
-        except Exception:
-            self._requests.labels(method, "500").inc()
-            raise
 
 
 def _add_page(app: FastAPI) -> None:

@@ -25,7 +25,7 @@ from tumorscope.errors import TumorscopeError, UnreadableImage
 from tumorscope.inference.series import holds_series
 from tumorscope.records import LeftOut
 from tumorscope.serve.expendable import ExpendableProcess
-from tumorscope.serve.limits import Limits, RefusedUpload
+from tumorscope.serve.limits import NO_ROOM, Limits, RefusedUpload
 from tumorscope.watching.record import picture_facts
 
 ENDINGS = (".nii.gz", ".nii", ".dcm", ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
@@ -191,7 +191,9 @@ def _decode(folder: Path, names: Sequence[str], limits: Limits) -> str:
         return "Reading this takes more memory than an upload may: send less of it at once."
     except TumorscopeError as error:
         return _without_place(str(error), folder)
-    except OSError:
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise
         return "This cannot be read: the file is damaged, or of no kind that is known here."
     return ""
 

@@ -23,8 +23,7 @@ class ExpendableProcess:
             seconds: that one call may take.
         """
         self._memory, self._seconds = memory, seconds
-        self._process: SpawnProcess | None = None
-        self._pipe: Connection | None = None
+        self._running: tuple[SpawnProcess, Connection] | None = None
 
     def start(self) -> None:
         """Start it, however long that takes."""
@@ -36,9 +35,9 @@ class ExpendableProcess:
         Raises:
             RefusedUpload: it takes too long, or more memory than it may.
         """
-        for attempt in range(2):  # it may have died while nobody asked
+        for _ in range(2):  # it may have died while nobody asked
             try:
-                return self._ask(function, arguments, self._seconds)
+                worked, found = self._ask(function, arguments, self._seconds)
             except TimeoutError:
                 self.end()
                 raise RefusedUpload(
@@ -47,38 +46,50 @@ class ExpendableProcess:
                 ) from None
             except LOST:
                 self.end()
-                if attempt:
-                    break
-            except MemoryError:
-                break
+                continue
+            if worked:
+                return found
+            if not isinstance(found, MemoryError):
+                raise found
+            break
         raise RefusedUpload(
             "Reading this takes more memory than an upload may: send less of it at once."
         )
 
     def end(self) -> None:
         """End the process; the next call starts another."""
-        if self._pipe is not None and self._process is not None:
-            self._pipe.close()
-            self._process.kill()  # what hangs does not listen
-            self._process.join()
-        self._process = self._pipe = None
+        if self._running is not None:
+            process, pipe = self._running
+            self._running = None
+            pipe.close()
+            process.kill()  # what hangs does not listen
+            process.join()
 
     def _ask(
         self, function: Any, arguments: tuple[object, ...], seconds: float | None = None
-    ) -> Any:
-        if self._pipe is None:
-            context = multiprocessing.get_context("spawn")
-            self._pipe, theirs = context.Pipe()
-            self._process = context.Process(target=_work, args=(theirs, self._memory), daemon=True)
-            self._process.start()
-            theirs.close()
-        self._pipe.send((function, arguments))
-        if not self._pipe.poll(seconds):
+    ) -> tuple[bool, Any]:
+        """Return whether a function worked, and what it gave or raised."""
+        if self._running is None:
+            self._running = self._started()
+        _, pipe = self._running
+        pipe.send((function, arguments))
+        if not pipe.poll(seconds):
             raise TimeoutError
-        worked, found = self._pipe.recv()
-        if not worked:
-            raise found
-        return found
+        answer: tuple[bool, Any] = pipe.recv()
+        return answer
+
+    def _started(self) -> tuple[SpawnProcess, Connection]:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_work, args=(theirs, self._memory), daemon=True)
+        try:
+            process.start()
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        return process, ours
 
 
 def _work(pipe: Connection, memory: int) -> None:

@@ -1,10 +1,12 @@
 """What the server takes at most, so that no upload can harm it, and how it refuses the rest."""
 
+import errno
 from dataclasses import dataclass
 
 from tumorscope.errors import TumorscopeError
 
 MEGABYTE = 1 << 20
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)  # what a full disk is called
 
 
 class Busy(TumorscopeError):

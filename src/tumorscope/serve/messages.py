@@ -69,6 +69,7 @@ class CaseSummary(Message):
     note: str = ""
     reviews: int = 0
     list: str = ""
+    rank: int = 0
     filed: str = ""
     suggested: str = ""
 
@@ -91,12 +92,16 @@ class CaseList(Message):
 
 
 class ListShown(Message):
-    """A review list: labels that are worth a second look."""
+    """A review list: labels that are worth a second look.
+
+    Where it `corrects`, its data set is open, and its corrected labels can be had.
+    """
 
     name: str
     cases: int
     reviewed: int
     labels: list[str]
+    corrects: bool
 
 
 class ModelShown(Message):
@@ -124,7 +129,7 @@ class Alike(Message):
     likeness: float
 
 
-class LearnedAlike(Message):
+class TrainingNeighbour(Message):
     """A training image that looks like a case to the network; it can be had where `shown`."""
 
     number: int
@@ -200,6 +205,7 @@ def _summed_up(case: Case) -> dict[str, Any]:
         "note": answer.get("error") or answer.get("reason") or answer.get("note") or "",
         "reviews": len(case.reviews),
         "list": case.listed.list if case.listed else "",
+        "rank": case.listed.rank if case.listed else 0,
         "filed": case.listed.filed if case.listed else "",
         "suggested": case.listed.suggested if case.listed else "",
     }

@@ -5,9 +5,10 @@ import hashlib
 import io
 import logging
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,18 +18,21 @@ from numpy.typing import NDArray
 from tumorscope.data.read import read_bytes, read_image
 from tumorscope.errors import TumorscopeError, UsageError
 from tumorscope.inference.bundle import Bundle, card_digest
-from tumorscope.inference.examples import Alike, Examples, unit
+from tumorscope.inference.examples import Examples, Neighbour, unit
 from tumorscope.inference.predict import Predictor
 from tumorscope.inference.series import with_answer
 from tumorscope.records import Prediction, SeriesPrediction
 from tumorscope.serve.answering import Answered, Answering
 from tumorscope.serve.content import ContentFolder
 from tumorscope.serve.decoding import Decoded, Decoder
+from tumorscope.serve.job import Job
 from tumorscope.serve.limits import Busy, Limits, RefusedUpload
 from tumorscope.serve.pictures import Maps, RecentSlices, as_png
-from tumorscope.watching.cases import Case, Listed
+from tumorscope.watching.cases import Case, ListEntry
 from tumorscope.watching.log import Log
 
+LOOK = 0.2  # seconds between two looks for room
+JOBS_KEPT = 10_000  # of answered cases, whose progress may still be asked for
 COMPARED = 2000  # cases, the newest, among which those that look alike are sought
 logger = logging.getLogger(__name__)
 
@@ -39,37 +43,6 @@ class Gone(TumorscopeError):
     """Images of a case that were not kept."""
 
 
-@dataclass
-class Job:
-    """The answering of one case.
-
-    Attributes:
-        case: as it came.
-        total: slices.
-        done: slices that are answered.
-        finished: whether the answer is in the log.
-        error: why it will never be; empty unless so.
-        answered: the case of an image with its answer, so that it need not be read again.
-        changed: wakes up whoever waits for news.
-    """
-
-    case: Case
-    total: int
-    done: int = 0
-    finished: bool = False
-    error: str = ""
-    answered: Case | None = None
-    changed: threading.Condition = field(default_factory=threading.Condition)
-
-    def advance(self, *, finished: bool = False, error: str = "") -> None:
-        """Say that one more slice is answered, or that all is."""
-        with self.changed:
-            if not finished and not error:
-                self.done += 1
-            self.finished, self.error = finished, error
-            self.changed.notify_all()
-
-
 class Reader:
     """A model at work. Safe to share between threads.
 
@@ -77,7 +50,7 @@ class Reader:
         predictor: the model.
         model: digest of its card.
         log: where everything is written down.
-        learned: where the training images lie that may be shown.
+        training: where the training images lie that may be shown.
         closing: whether the server is about to end.
     """
 
@@ -89,7 +62,7 @@ class Reader:
         *,
         workers: int,
         limits: Limits | None = None,
-        learned: Sequence[Path] = (),
+        training: Sequence[Path] = (),
     ) -> None:
         """Start working.
 
@@ -99,7 +72,7 @@ class Reader:
             store: the folder that keeps what is uploaded; None to keep nothing.
             workers: cores that answer.
             limits: of what is taken.
-            learned: the training images among the model's examples, where they may be shown.
+            training: the training images among the model's examples, where they may be shown.
         """
         self.limits = limits or Limits()
         self.predictor = Predictor(bundle, threads=1)
@@ -108,11 +81,11 @@ class Reader:
         self._store = ContentFolder(store) if store else None
         self._decoder = Decoder(self.limits)
         self._answering = Answering(self.predictor, workers)
-        self._jobs: dict[str, Job] = {}
+        self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._pixels = RecentSlices(self.limits.kept)
         self._maps = Maps(bundle)
         self._examples = Examples(bundle)
-        self.learned = tuple(learned)
+        self.training = tuple(training)
         self._background = ThreadPoolExecutor(3, thread_name_prefix="series")
         self.closing = threading.Event()
         self._waiting, self._counting = 0, threading.Lock()
@@ -130,15 +103,26 @@ class Reader:
             if case.id in self._jobs:
                 continue
             try:
-                self._begin(case, self._decoded(case))
+                self._wait_for_room()
+                decoded = self._decoded(case)
+                self._reserve(decoded.pixels.nbytes)
+                self._begin(case, decoded)
             except (Gone, RefusedUpload) as error:
                 self._write_error(case.id, case, str(error))
             except Exception:
                 logger.exception("case %s", case.id)
 
     def beside(self, work: Callable[[], None]) -> None:
-        """Do something beside the answering, which ends where `closing` says so."""
-        self._background.submit(work)
+        """Run work in the background, which ends where `closing` says so."""
+
+        def logged() -> None:
+            """Do it; nobody asks for its result."""
+            try:
+                work()
+            except Exception:
+                logger.exception("work in the background")
+
+        self._background.submit(logged)
 
     def close(self) -> None:
         """Answer what waits, and end."""
@@ -156,34 +140,46 @@ class Reader:
             RefusedUpload: nothing in it can be answered.
             UsageError: the log or the store cannot be written to.
         """
-        self._refuse_where_busy()
+        self._reserve(0)
         decoded = self._decoder(uploads)
-        kept = self._keep(uploads)
-        return [self._add(own, kept, part) for part, own in enumerate(decoded)]
+        return self._add_all(decoded, lambda: self._keep(uploads))
 
-    def _refuse_where_busy(self) -> None:
-        """Take nothing in while more waits than memory should hold."""
-        if self._waiting > self.limits.waiting:
-            raise Busy("Many slices wait for their answers: send this again in a minute.")
-
-    def take_listed(self, image: str, path: Path, patient: str, listed: Listed) -> None:
+    def take_listed(self, image: str, path: Path, listed: ListEntry) -> None:
         """Take in an image of a review list, and wait until it is answered.
 
         Args:
             image: its path in the data set, by which the case is called.
             path: where it lies.
-            patient: whom it belongs to; empty where unknown.
             listed: its place on the list.
 
         Raises:
+            Busy: too much waits to be answered.
             UnreadableImage: it is not there, or cannot be opened.
             RefusedUpload: it cannot be read.
             UsageError: the log or the store cannot be written to.
         """
+        self._wait_for_room()
         content = read_bytes(path)
-        decoded = replace(self._decoder.image(path.name, content), name=image, patient=patient)
-        kept = self._keep([(path.name, io.BytesIO(content))])
-        self.wait(self._add(decoded, kept, listed=listed).id, self.limits.seconds)
+        decoded = replace(self._decoder.image(path.name, content), name=image)
+        kept = [(path.name, io.BytesIO(content))]
+        (case,) = self._add_all([decoded], lambda: self._keep(kept), listed)
+        self.wait(case.id, self.limits.seconds)
+
+    def _reserve(self, size: int) -> None:
+        """Count bytes of slices as awaiting an answer, unless more do than memory should hold."""
+        with self._counting:
+            if self._waiting and self._waiting + size > self.limits.waiting:
+                raise Busy("Many slices wait for their answers: send this again in a minute.")
+            self._waiting += size
+
+    def _wait_for_room(self) -> None:
+        """Let clients go first: wait until less than half of what may wait does."""
+        while self._waiting > self.limits.waiting // 2 and not self.closing.wait(LOOK):
+            pass
+
+    def _release(self, size: int) -> None:
+        with self._counting:
+            self._waiting -= size
 
     def _keep(self, uploads: Uploads) -> list[tuple[str, str]]:
         """Keep an upload; where that fails it is the server's fault, not the upload's."""
@@ -194,24 +190,34 @@ class Reader:
         except TumorscopeError as error:
             raise UsageError(str(error)) from error
 
-    def _add(
+    def _add_all(
         self,
-        decoded: Decoded,
-        kept: list[tuple[str, str]],
-        part: int = 0,
-        listed: Listed | None = None,
-    ) -> Case:
-        """Write a case down, and have it answered."""
-        case = self.log.add_case(
-            decoded.name,
-            decoded.kind,
-            _digest(decoded),
-            patient=decoded.patient,
-            files={"uploads": kept, "part": part} if kept else {},
-            listed=listed,
-        )
-        self._begin(case, decoded)
-        return case
+        decoded: Sequence[Decoded],
+        keep: Callable[[], list[tuple[str, str]]],
+        listed: ListEntry | None = None,
+    ) -> list[Case]:
+        """Keep an upload, write its cases down, and have them answered."""
+        left = sum(own.pixels.nbytes for own in decoded)
+        self._reserve(left)
+        cases = []
+        try:
+            kept = keep()
+            for part, own in enumerate(decoded):
+                files = {"uploads": kept, "part": part} if kept else {}
+                case = self.log.add_case(
+                    own.name,
+                    own.kind,
+                    _digest(own),
+                    patient=own.patient,
+                    files=files,
+                    listed=listed,
+                )
+                left -= own.pixels.nbytes  # released where it is answered
+                self._begin(case, own)
+                cases.append(case)
+        finally:
+            self._release(left)
+        return cases
 
     def job(self, case: str) -> Job | None:
         """Return the answering of a case; None where it ended long ago, or never began."""
@@ -270,31 +276,31 @@ class Reader:
         found = [(self.log.case(other), own) for other, own in near]
         return [(other, own) for other, own in found if other is not None]
 
-    def learned_alike(self, case: Case, count: int = 6) -> list[Alike]:
+    def most_similar(self, case: Case, count: int = 6) -> list[Neighbour]:
         """Return the training images that look most like a case to the network."""
         if case.features is None or case.model != self.model:
             return []
         return self._examples.nearest(case.features, count)
 
-    def learned_png(self, number: int) -> bytes:
+    def training_png(self, number: int) -> bytes:
         """Return a training image as PNG.
 
         Raises:
             UsageError: there is no such image, or training images are not shown.
             UnreadableImage: it is no longer where it was.
         """
-        if not 0 <= number < len(self.learned):
+        if not 0 <= number < len(self.training):
             raise UsageError("There is no such training image, or none is shown.")
-        return as_png(np.rint(read_image(self.learned[number]).pixels).astype(np.uint8), "L")
+        return as_png(np.rint(read_image(self.training[number]).pixels).astype(np.uint8), "L")
 
     def _begin(self, case: Case, decoded: Decoded) -> None:
         """Have the slices of a case answered, and the answer written down in the end."""
         self._pixels.put(case.id, decoded.pixels)
         job = Job(case, len(decoded.pixels))
-        self._jobs[case.id] = job
-        self._wait_for(decoded.pixels.nbytes)
-        while len(self._jobs) > 10_000:
-            self._jobs.pop(next(iter(self._jobs)))
+        with self._counting:
+            self._jobs[case.id] = job
+            while len(self._jobs) > JOBS_KEPT:
+                self._jobs.popitem(last=False)
         if len(decoded.pixels) == 1:
             future = self._answering.submit(decoded.name, decoded.pixels[0])
             future.add_done_callback(lambda done: self._finish(job, decoded, [done]))
@@ -311,13 +317,8 @@ class Reader:
             job.advance()
         self._finish(job, decoded, waiting)
 
-    def _wait_for(self, more: int) -> None:
-        """Count bytes of slices that wait for an answer, or with a minus do so no longer."""
-        with self._counting:
-            self._waiting += more
-
     def _finish(self, job: Job, decoded: Decoded, done: Sequence["Future[Answered]"]) -> None:
-        self._wait_for(-decoded.pixels.nbytes)
+        self._release(decoded.pixels.nbytes)
         try:
             answers = [future.result() for future in done]
             slices = tuple(prediction for prediction, _ in answers)

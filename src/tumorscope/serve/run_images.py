@@ -1,51 +1,42 @@
-"""Images of a run's data: the list that `tumorscope review` wrote, and what the model learned."""
+"""Images of a run's data: those whose label its review disputes, and those it learned from."""
 
+import hashlib
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from tumorscope.data.layouts import read_manifest
-from tumorscope.errors import UnreadableImage, UsageError
+from tumorscope.errors import TumorscopeError, UnreadableImage, UsageError
 from tumorscope.inference.examples import drawn_examples
 from tumorscope.records import Manifest
-from tumorscope.runs.folder import (
-    PARTITION,
-    REVIEW,
-    layout_options,
-    read_environment,
-    representative_run,
-)
+from tumorscope.runs.folder import PARTITION, REVIEW, run_manifest
 from tumorscope.serve.limits import RefusedUpload
 from tumorscope.serve.reader import Reader
 from tumorscope.support.files import read_csv
-from tumorscope.watching.cases import Listed
+from tumorscope.watching.cases import ListEntry
 
 FIRST = 24  # the most doubtful, listed even where none is disputed
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One image of a list.
+class ReviewedSet:
+    """A data set whose labels are looked at again.
 
     Attributes:
-        image: its path in the data set.
-        path: where it lies.
-        patient: whom it belongs to; empty where unknown.
-        listed: its place on the list, and what was said of it.
+        list: what the list is called: the run's folder, and a digest of its review.
+        manifest: the data set.
+        entries: the images to look at, by their paths in the set, the most doubtful first.
     """
 
-    image: str
-    path: Path
-    patient: str
-    listed: Listed
+    list: str
+    manifest: Manifest
+    entries: dict[str, ListEntry]
 
 
-def read_list(run: Path) -> list[Entry]:
-    """Return the images whose label a run's review disputes, the most doubtful first.
+def read_reviewed(run: Path) -> ReviewedSet:
+    """Return the data set of a run, and the images whose label its review disputes.
 
     Raises:
         UsageError: there is no review, or the data is not where it was.
@@ -55,23 +46,19 @@ def read_list(run: Path) -> list[Entry]:
         raise UsageError(f"There is no folder {run}: give the folder of a run to --review.")
     if not table.is_file():
         raise UsageError(f"There is no {table}: run 'tumorscope review {run}' first.")
-    manifest = _data_of(run)
-    patients = {row.image: row.patient_id or "" for row in manifest.rows}
-    name = run.resolve().name
-    return [
-        Entry(
-            row["image"],
-            manifest.root / row["image"],
-            patients[row["image"]],
-            Listed(name, int(row["rank"]), row["label"], row["suggested"]),
-        )
+    manifest = run_manifest(run)
+    there = {row.image for row in manifest.rows}
+    name = f"{run.resolve().name} ({hashlib.sha256(table.read_bytes()).hexdigest()[:8]})"
+    entries = {
+        row["image"]: ListEntry(name, int(row["rank"]), row["label"], row["suggested"])
         for row in read_csv(table)
-        if row["image"] in patients and (int(row["disputed"]) or int(row["rank"]) <= FIRST)
-    ]
+        if row["image"] in there and (int(row["disputed"]) or int(row["rank"]) <= FIRST)
+    }
+    return ReviewedSet(name, manifest, entries)
 
 
-def learned_images(run: Path) -> list[Path]:
-    """Return where the training images lie that a run's bundle keeps as examples, in their order.
+def training_images(run: Path) -> list[Path]:
+    """Return where the training images lie that a run's bundle has embeddings of, in their order.
 
     Raises:
         UsageError: it is no run, or the data is not where it was.
@@ -83,27 +70,21 @@ def learned_images(run: Path) -> list[Path]:
             "run of 'tumorscope train', or leave out --training-images."
         )
     names = [row["image"] for row in read_csv(table) if row["part"] == "train"]
-    root = _data_of(run).root
+    root = run_manifest(run).root
     return [root / names[n] for n in drawn_examples(np.arange(len(names)))]
 
 
-def _data_of(run: Path) -> Manifest:
-    own = representative_run(run)
-    data = Path(read_environment(own)["data"]["path"])
-    if not data.exists():
-        raise UsageError(f"The data of {run} is not at {data} any more: restore it.")
-    return read_manifest(data, layout_options(own))
-
-
-def take_list(reader: Reader, entries: Sequence[Entry]) -> None:
+def take_list(reader: Reader, reviewed: ReviewedSet) -> None:
     """Take in the images of a list in its order, but for those that the log has already."""
-    known = {name for entry in entries[:1] for name in reader.log.on_list(entry.listed.list)}
-    for entry in entries:
-        if entry.image in known:
+    known = reader.log.on_list(reviewed.list)
+    for image, entry in reviewed.entries.items():
+        if image in known:
             continue
         if reader.closing.is_set():
             break
         try:
-            reader.take_listed(entry.image, entry.path, entry.patient, entry.listed)
+            reader.take_listed(image, reviewed.manifest.root / image, entry)
         except (UnreadableImage, RefusedUpload) as error:
-            logger.warning("%s is not shown: %s", entry.image, error)
+            logger.warning("%s is not shown: %s", image, error)
+        except TumorscopeError as error:  # no room, or another server has taken it in
+            logger.error("%s is not on the list: %s", image, error)

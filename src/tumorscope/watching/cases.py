@@ -40,18 +40,18 @@ class Review:
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListEntry:
     """Where a case stands on a list of labels that are worth a second look.
 
     Attributes:
         list: what it is called.
-        place: on it, from 1.
+        rank: on it, from 1.
         filed: the label that the image has in its data set.
         suggested: what a model says that had not seen it.
     """
 
     list: str
-    place: int
+    rank: int
     filed: str
     suggested: str
 
@@ -83,7 +83,7 @@ class Case:
         name: what it is called, without a path.
         kind: `image` or `series`.
         content: SHA-256 of what was given.
-        patient: whom it belongs to, a pseudonym; empty where unknown.
+        patient: whom it belongs to, a pseudonym; empty where unknown, and of a review list.
         files: `uploads`, the names and content addresses of what is kept, and `part`, which of the
             cases in it this one is; empty where nothing is kept.
         model: digest of the card of the model that answered; empty before.
@@ -107,7 +107,7 @@ class Case:
     facts: Mapping[str, Any] = field(default_factory=dict)
     features: NDArray[np.float16] | None = None
     reviews: tuple[Review, ...] = ()
-    listed: Listed | None = None
+    listed: ListEntry | None = None
     number: int = 0
 
 
@@ -126,7 +126,7 @@ def every_case() -> Select[Any]:
         (ANSWERS.c.case_id == CASES.c.id) & (ANSWERS.c.number == newest.scalar_subquery()),
     )
     own = (ANSWERS.c.model, ANSWERS.c.answer, ANSWERS.c.facts, ANSWERS.c.features)
-    listed = (LISTED.c.list, LISTED.c.place, LISTED.c.filed, LISTED.c.suggested)
+    listed = (LISTED.c.list, LISTED.c.rank, LISTED.c.filed, LISTED.c.suggested)
     joined = joined.outerjoin(LISTED, LISTED.c.case_id == CASES.c.id)
     return select(*CASES.c, *own, *listed).select_from(joined)
 
@@ -150,7 +150,7 @@ def to_case(row: RowMapping, reviews: Sequence[Review]) -> Case:
         number=row["number"],
         listed=None
         if row["list"] is None
-        else Listed(row["list"], row["place"], row["filed"], row["suggested"]),
+        else ListEntry(row["list"], row["rank"], row["filed"], row["suggested"]),
     )
 
 

@@ -22,7 +22,7 @@ from tumorscope.errors import UsageError
 from tumorscope.records import Prediction, SeriesPrediction
 from tumorscope.watching.cases import (
     Case,
-    Listed,
+    ListEntry,
     Review,
     ReviewList,
     every_case,
@@ -97,7 +97,7 @@ class Log:
         *,
         patient: str = "",
         files: Mapping[str, Any] | None = None,
-        listed: Listed | None = None,
+        listed: ListEntry | None = None,
     ) -> Case:
         """Add a case, with its place on a list if it has one, and return it; see `Case`."""
         row: dict[str, Any] = {
@@ -193,7 +193,7 @@ class Log:
         """
         wanted = every_case().offset(first).limit(count)
         if on:
-            wanted = wanted.where(LISTED.c.list == on).order_by(LISTED.c.place, CASES.c.number)
+            wanted = wanted.where(LISTED.c.list == on).order_by(LISTED.c.rank, CASES.c.number)
         else:
             wanted = wanted.where(LISTED.c.list.is_(None)).order_by(CASES.c.number.desc())
         if label:
@@ -251,6 +251,14 @@ class Log:
         while some := list(self._read(wanted.where(CASES.c.number > last))):
             yield from some
             last = some[-1].number
+
+    def total(self, on: str = "") -> int:
+        """Return how many cases a review list has; how many cases of use there are without one."""
+        joined = CASES.outerjoin(LISTED)
+        wanted = LISTED.c.list == on if on else LISTED.c.list.is_(None)
+        asked = select(func.count()).select_from(joined).where(wanted)
+        with self._reader.connect() as connection:
+            return int(connection.execute(asked).scalar_one())
 
     def count(self) -> dict[str, int]:
         """Return how many cases, answers and reviews there are."""

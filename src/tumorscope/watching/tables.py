@@ -18,6 +18,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    UniqueConstraint,
 )
 
 NAMES = {
@@ -81,8 +82,9 @@ LISTED = Table(
     Column("number", Integer, primary_key=True),
     Column("case_id", String(32), ForeignKey("cases.id"), nullable=False),
     Column("list", Text, nullable=False),
-    Column("place", Integer, nullable=False),  # on the list, from 1
+    Column("rank", Integer, nullable=False),  # on the list, from 1
     Column("filed", Text, nullable=False),  # the label that is disputed
     Column("suggested", Text, nullable=False),  # the model's that had not seen the image
     Index("ix_listed_case", "case_id"),
+    UniqueConstraint("list", "rank", name="uq_listed_rank"),  # two servers may take it in
 )

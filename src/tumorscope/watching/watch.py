@@ -170,8 +170,10 @@ def _when_known(text: str, path: Path) -> datetime:
 def _truth(case: Case, truths: Mapping[str, Truth] | None) -> Truth | None:
     if truths is not None:
         return _looked_up(case, truths)
-    last = case.reviews[-1] if case.reviews else None
-    return Truth(last.label, known=last.created) if last else None
+    said = None
+    for own in case.reviews:  # a later row may change the comment or the box alone
+        said = own if said is None or own.label != said.label else said
+    return Truth(said.label, known=said.created) if said else None
 
 
 def _in_order(known: Iterable[tuple[Case, Truth]]) -> list[tuple[Case, Truth]]:

@@ -16,11 +16,12 @@ def upgrade() -> None:
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("case_id", sa.String(32), nullable=False),
         sa.Column("list", sa.Text(), nullable=False),
-        sa.Column("place", sa.Integer(), nullable=False),
+        sa.Column("rank", sa.Integer(), nullable=False),
         sa.Column("filed", sa.Text(), nullable=False),
         sa.Column("suggested", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["case_id"], ["cases.id"], name="fk_listed_case_id"),
         sa.PrimaryKeyConstraint("number", name="pk_listed"),
+        sa.UniqueConstraint("list", "rank", name="uq_listed_rank"),
     )
     op.create_index("ix_listed_case", "listed", ["case_id"])
     add_only("listed")
