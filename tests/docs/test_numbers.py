@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from experiments import candidates, coverage, folds, random_labels, small_data
 from numpy.typing import NDArray
+from scipy import stats
 
 from tests.docs.pages import DOCS, prose, text_of
 from tumorscope.evaluation.scores import share_score
@@ -398,6 +399,28 @@ def test_what_the_sources_claim() -> None:
             else "–",
         )
         holds(DOCS / "results.md", row(*cells))
+
+
+def test_what_bfloat16_costs() -> None:
+    """Means of ten seeds in both precisions, and what the difference may be."""
+    rows = rows_of("precision-cpu")
+    for variant in dict.fromkeys(own["variant"] for own in rows):
+        seeds = {own["seed"] for own in rows if own["variant"] == variant}
+        assert len(seeds) == 10
+        right = {
+            precision: [
+                np.array([mark == "1" for mark in own["right"]])
+                for own in rows
+                if (own["variant"], own["precision"]) == (variant, precision)
+            ]
+            for precision in ("single", "bfloat16")
+        }
+        means = {name: np.array([own.mean() for own in right[name]]) for name in right}
+        apart = 100 * (means["bfloat16"] - means["single"])
+        low, high = stats.t.interval(0.95, len(apart) - 1, apart.mean(), stats.sem(apart))
+        cells = [f"{percent(float(means[name].mean()))} %" for name in ("single", "bfloat16")]
+        told = row(variant, *cells, f"{apart.mean():+.1f} points", f"{low:+.1f} to {high:+.1f}")
+        holds(DOCS / "results.md", told.removesuffix("|"))
 
 
 def told_gain(

@@ -19,12 +19,15 @@ from tumorscope.training import TrainedModel, TrainingContext, fit, settle_preci
 from tumorscope.training.device import bfloat16_pays
 
 
-def test_auto_is_bfloat16_where_it_pays() -> None:
-    """Where there are units for it; what was asked for stays."""
-    recipe = load_recipe("resnet18")
+def test_auto_is_bfloat16_where_it_pays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there are units for it and weights to start from; what was asked for stays."""
+    recipe = load_recipe("resnet18-512")
     assert settle_precision(recipe, "mps").precision == "single"
     fast = "bfloat16" if bfloat16_pays("cpu") else "single"
     assert settle_precision(recipe, "cpu").precision == fast
+    monkeypatch.setattr("tumorscope.training.device.bfloat16_pays", lambda _: True)
+    assert settle_precision(recipe, "cpu").precision == "bfloat16"
+    assert settle_precision(load_recipe("resnet18"), "cpu").precision == "single"
     for asked in ("single", "bfloat16"):
         asking = load_recipe("resnet18", [f"precision={asked}"])
         assert settle_precision(asking, "cpu") == asking
