@@ -131,7 +131,7 @@ def test_run_holds_every_output(tiny_run: tumorscope.Run) -> None:
         *("metrics.csv", "checkpoints/last.ckpt"),
         *("checkpoints/stage-1.safetensors", "checkpoints/best.safetensors"),
         *("bundle/card.json", "bundle/model.onnx", "bundle/weights.safetensors"),
-        *("bundle/gate.safetensors", "bundle/README.md"),
+        *("bundle/gate.safetensors", "bundle/examples.bin", "bundle/README.md"),
         *("predictions.csv", "predictions-validation.csv", "results.json", "report.html"),
         *("figures/class_distribution.png", "figures/training_samples.png"),
         "figures/thresholds.png",
