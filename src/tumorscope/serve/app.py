@@ -101,6 +101,7 @@ def make_app(
     app.add_middleware(Guard, hosts=hosts, token=token, requests=reader.limits.requests)
     _handle_errors(app)
     _add_cases(app, reader)
+    _add_neighbours(app, reader)
     _add_lists(app, reader, reviewed)
     _add_pictures(app, reader)
     _add_reviews(app, reader)
@@ -209,6 +210,8 @@ def _add_cases(app: FastAPI, reader: Reader) -> None:
         await run_in_threadpool(_found, reader, case)
         return StreamingResponse(_events(reader, case), media_type="text/event-stream")
 
+
+def _add_neighbours(app: FastAPI, reader: Reader) -> None:
     @app.get("/api/cases/{case}/alike")
     def alike(case: str) -> list[Alike]:
         """Return the cases that look most like one to the network."""
