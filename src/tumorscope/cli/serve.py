@@ -37,14 +37,16 @@ def serve(
     ] = False,
     review: Annotated[
         Path | None,
-        typer.Option(help="Step through the labels that 'tumorscope review RUN' disputes: RUN."),
+        typer.Option(
+            help="A run whose disputed labels to review one by one: see 'tumorscope review'."
+        ),
     ] = None,
     show_training: Annotated[
         bool,
         typer.Option(
             "--training-images",
-            help="Show training slices that look alike, from the run's data: if its licence allows "
-            "showing them.",
+            help="Show the most similar training slices, from the run's data; use it only if the "
+            "data's licence allows it.",
         ),
     ] = False,
     host: Annotated[
