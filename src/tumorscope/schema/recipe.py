@@ -161,7 +161,8 @@ class Recipe(Strict):
         keep: which epoch's weights are kept: the best validation `accuracy`, the least validation
             `loss`, or the `last`.
         precision: `single`; `bfloat16` for the products of the layers, which some processors do
-            much faster; or `auto`, bfloat16 where it pays (NVIDIA GPUs, processors with AMX).
+            much faster; or `auto`, bfloat16 for networks that start from weights where it pays
+            (NVIDIA GPUs, processors with AMX).
         cache_limit: gigabytes of disk that the outputs of a frozen front may take; above it they
             are computed anew each epoch.
         cache_precision: `half` or `single` precision of these outputs on the disk.
