@@ -5,6 +5,7 @@ import io
 import os
 import subprocess
 from collections.abc import Iterator
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 import httpx
@@ -14,6 +15,8 @@ from fuzz.kills import kill_often, look_at_disk
 import tumorscope
 from tests.server import Server
 from tumorscope.serve.content import ContentFolder
+from tumorscope.serve.expendable import ExpendableProcess
+from tumorscope.serve.limits import RefusedUpload
 
 
 def test_what_was_confirmed_outlives_kills(
@@ -39,6 +42,22 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip(f"no disk of our own here: {done.stderr.strip()}")
     yield disk
     subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_process_that_cannot_start_is_started_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Too many processes at one moment: a refusal then, and an answer to the next upload."""
+    process = ExpendableProcess(memory=1 << 30, seconds=60)
+
+    def fails(_: SpawnProcess) -> None:
+        """Start nothing."""
+        raise BlockingIOError("no more processes")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SpawnProcess, "start", fails)
+        with pytest.raises(RefusedUpload):
+            process.run(int)
+    assert process.run(int, "7") == 7
+    process.end()
 
 
 def test_what_a_kill_leaves_in_the_store_is_removed(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from tumorscope.inference.predict import Predictor
 from tumorscope.records import Pixels, Prediction
 
-TOGETHER = 4  # slices of several requests that a worker answers at once; no more save time
+TOGETHER = 4  # slices of several requests that a worker answers at once; with more it is no faster
 
 Answered = tuple[Prediction, NDArray[np.float32]]
 Waiting = tuple[str, Pixels, "Future[Answered]"]

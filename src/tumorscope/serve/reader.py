@@ -93,7 +93,7 @@ class Reader:
     def start(self) -> None:
         """Get ready, and begin to answer what an earlier server left without an answer."""
         self._decoder.start()
-        self._background.submit(self._catch_up)
+        self.beside(self._catch_up)
 
     def _catch_up(self) -> None:
         """Answer the cases without an answer whose images are kept; others may be another's."""

@@ -62,8 +62,7 @@ def watch_log(
     """
     if not 0 < expected < 1:
         raise UsageError(f"--expect {expected:g} is not a share between 0 and 1.")
-    # What a review list brought in was chosen for being doubtful: no case of use.
-    answered = [c for c in log.all_cases() if c.answer is not None and c.listed is None]
+    answered = _answered(log)
     digests = [case.model for case in answered if case.model.startswith(model)]
     if not digests:
         raise DataError(
@@ -121,6 +120,11 @@ def watch_log(
         sentences=(),
     )
     return watched.model_copy(update={"sentences": tuple(_sentences(watched, evidence))})
+
+
+def _answered(log: Log) -> list[Case]:
+    """Return answered cases of use; those of a review list were chosen for being doubtful."""
+    return [own for own in log.all_cases() if own.answer is not None and own.listed is None]
 
 
 def read_truths(
