@@ -19,14 +19,14 @@ import tumorscope
 from tumorscope.data.layouts import read_manifest
 from tumorscope.data.store import MIDDLE, open_store
 from tumorscope.grouping.survey import Survey
-from tumorscope.inference.bundle import README, open_bundle, write_card, zip_bundle
+from tumorscope.inference.bundle import README, open_bundle, write_bundle, zip_bundle
 from tumorscope.inference.predict import Predictor
 from tumorscope.inference.shipped import DEFAULT, shipped_zip
 from tumorscope.runs.folder import is_run
 from tumorscope.schema.labels import canonical
 from tumorscope.schema.recipe import Recipe
 from tumorscope.schema.wording import with_interval
-from tumorscope.support.files import write_csv, write_text
+from tumorscope.support.files import write_csv
 from tumorscope.support.terminal import terminal_progress
 
 FOLD = 1
@@ -76,10 +76,10 @@ def main() -> None:
             f"{healthy} images without a tumour it refuses {refused}."
         )
     said = {"scope": SCOPE, "elsewhere": scores, "recipe": without_place(card.recipe)}
-    write_card(made, card.model_copy(update=said))
     page = (made / README).read_text(encoding="utf-8")
     elsewhere = "\n".join(["## On other sets, without the slices of its own\n", *lines, ""])
-    write_text(made / README, f"{DEFAULT} {SCOPE}\n\n{page}\n{elsewhere}")
+    page = f"{DEFAULT} {SCOPE}\n\n{page}\n{elsewhere}"
+    write_bundle(made, card.model_copy(update=said), {README: page.encode()})
     shipped_zip(DEFAULT).parent.mkdir(exist_ok=True)
     shutil.copyfile(zip_bundle(made), shipped_zip(DEFAULT))
     print("\n".join([*lines, f"{shipped_zip(DEFAULT).stat().st_size:,} bytes"]))

@@ -8,7 +8,9 @@ import pytest
 
 from tests.conftest import Command
 from tumorscope.data.layouts import read_manifest
+from tumorscope.data.read import read_image
 from tumorscope.inference.bundle import open_bundle
+from tumorscope.inference.examples import Examples
 from tumorscope.inference.predict import Predictor
 from tumorscope.inference.shipped import DEFAULT, shipped_names, shipped_zip
 
@@ -47,6 +49,21 @@ def test_a_mistake_gets_a_sentence(command: Command, words: list[str], said: str
     assert ran.returncode in (1, 2)
     assert said in ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+def test_the_model_knows_which_of_its_slices_look_like_a_new_one(real_data: Path) -> None:
+    """Of 30 slices that it never saw, most have a nearest slice of the class that it answers."""
+    rows = [
+        row for row in read_manifest(real_data / "cheng" / "slices.csv").rows if row.fold == 1
+    ][::18][:30]
+    predictor, examples = Predictor.load(DEFAULT), Examples(open_bundle(DEFAULT))
+    pixels = [read_image(real_data / "cheng" / row.image).pixels for row in rows]
+    answers = predictor.answer_all([("", own) for own in pixels])
+    nearest = [examples.nearest(features, 1)[0].label for _, features in answers]
+    chances = [answer.probabilities for answer, _ in answers]
+    found = [max(own, key=lambda name: own[name]) for own in chances]
+    assert len(set(found)) == 3
+    assert sum(a == b for a, b in zip(nearest, found, strict=True)) >= 27
 
 
 def test_models_are_listed(command: Command) -> None:
