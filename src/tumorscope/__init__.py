@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from tumorscope._version import __version__
 from tumorscope.errors import MissingExtra, TumorscopeError
+from tumorscope.support.telemetry import turn_off
 
 if TYPE_CHECKING:
     from tumorscope.commands.audit import audit
@@ -100,6 +101,8 @@ _MODULES = {
     "train_seeds": "tumorscope.commands.seeds",
     "watch": "tumorscope.commands.watch",
 }
+
+turn_off()  # before any of these modules imports a library that would report
 
 
 def __getattr__(name: str) -> Any:

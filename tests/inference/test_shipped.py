@@ -53,9 +53,9 @@ def test_a_mistake_gets_a_sentence(command: Command, words: list[str], said: str
 
 def test_the_model_knows_which_of_its_slices_look_like_a_new_one(real_data: Path) -> None:
     """Of 30 slices that it never saw, most have a nearest slice of the class that it answers."""
-    rows = [
-        row for row in read_manifest(real_data / "cheng" / "slices.csv").rows if row.fold == 1
-    ][::18][:30]
+    rows = [row for row in read_manifest(real_data / "cheng" / "slices.csv").rows if row.fold == 1][
+        ::18
+    ][:30]
     predictor, examples = Predictor.load(DEFAULT), Examples(open_bundle(DEFAULT))
     pixels = [read_image(real_data / "cheng" / row.image).pixels for row in rows]
     answers = predictor.answer_all([("", own) for own in pixels])

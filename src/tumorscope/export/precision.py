@@ -3,7 +3,6 @@
 import contextlib
 import io
 import logging
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from tumorscope.support.extras import import_openvino
+from tumorscope.support.telemetry import turn_off_openvino
 
 LARGE = 1024  # numbers; smaller tensors weigh nothing and may need their precision
 SAMPLES = 200  # images that quantisation sees
@@ -71,7 +71,7 @@ def quantized(network: ModelProto, pixels: NDArray[np.uint8]) -> ModelProto:
 
 def _import_nncf() -> Any:
     """Import NNCF without what reports each use to its makers."""
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    turn_off_openvino()
     import nncf  # noqa: PLC0415 (an extra, and slow to import)
     import nncf.quantization.advanced_parameters  # noqa: PLC0415
     import nncf.quantization.range_estimator  # noqa: PLC0415

@@ -1,7 +1,6 @@
 """Scoring an archive on Ray: the same parts and answers, by workers on one machine or many."""
 
 import logging
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -59,7 +58,6 @@ def _resources() -> dict[str, float]:
 
 def _join_cluster() -> None:
     """Join the cluster that `RAY_ADDRESS` names, or start one on this machine."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report to its makers
     if not ray.is_initialized():
         ray.init(log_to_driver=False, include_dashboard=False, logging_level=logging.ERROR)
     ray.data.DataContext.get_current().enable_progress_bars = False

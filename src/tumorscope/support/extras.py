@@ -1,10 +1,10 @@
 """Parts of the package that may not be installed: one table, and the sentence that names them."""
 
-import sys
 from importlib.util import find_spec
 from typing import Any
 
 from tumorscope.errors import MissingExtra
+from tumorscope.support.telemetry import turn_off_openvino
 
 # The packages of each extra that code here asks for; `pyproject.toml` lists the same extras.
 EXTRAS: dict[str, tuple[str, ...]] = {
@@ -70,7 +70,7 @@ def require_extra(extra: str, what: str) -> None:
 
 def import_openvino() -> Any:
     """Import OpenVINO without what reports each use, the import included, to its makers."""
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    turn_off_openvino()
     import openvino  # noqa: PLC0415 (an extra, and slow to import)
 
     return openvino
