@@ -13,6 +13,7 @@ import pytest
 from fuzz.kills import kill_often, look_at_disk
 
 import tumorscope
+from tests.conftest import Command
 from tests.server import Server
 from tumorscope.serve.content import ContentFolder
 from tumorscope.serve.expendable import ExpendableProcess
@@ -58,6 +59,19 @@ def test_a_process_that_cannot_start_is_started_later(monkeypatch: pytest.Monkey
             process.run(int)
     assert process.run(int, "7") == 7
     process.end()
+
+
+def test_a_secret_that_cannot_be_kept_is_told_at_the_start(
+    command: Command, tiny_run: tumorscope.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever starts the server reads it, and no client reads the server's paths."""
+    (tmp_path / "file").touch()
+    monkeypatch.delenv("TUMORSCOPE_SALT", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "file"))
+    done = command("serve", tiny_run.folder, "--log", tmp_path / "log", "--port", "0")
+    assert done.returncode == 2
+    assert "TUMORSCOPE_SALT" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_what_a_kill_leaves_in_the_store_is_removed(tmp_path: Path) -> None:

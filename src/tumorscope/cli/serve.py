@@ -87,6 +87,7 @@ def serve(
         raise UsageError("With a log in PostgreSQL give --store FOLDER, or --no-store.")
     import uvicorn  # noqa: PLC0415 (an extra)
 
+    from tumorscope.data.scans.pseudonyms import pseudonym  # noqa: PLC0415
     from tumorscope.inference.bundle import open_bundle  # noqa: PLC0415
     from tumorscope.inference.shipped import DEFAULT  # noqa: PLC0415
     from tumorscope.serve.app import make_app  # noqa: PLC0415 (an extra)
@@ -100,6 +101,9 @@ def serve(
     if token is not None and len(token) < 16:
         raise UsageError("--token must have 16 characters at least.")
     opened = open_bundle(bundle or DEFAULT)
+    pseudonym(
+        "patient", ""
+    )  # a secret that cannot be kept concerns whoever starts, not who uploads
     folder = None if no_store else store or Path(log) / "images"
     reviewed = read_reviewed(review) if review else None
     training = training_images(Path(bundle or DEFAULT)) if show_training else []
