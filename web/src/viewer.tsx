@@ -231,8 +231,9 @@ export function Viewer(props: Properties) {
       />
       <p class="soft">
         {overlay && "The map shows where the network reads, yellow most, not that it reads it rightly. "}
-        {props.localises && "Blue: the model's box. "}Orange: yours; drag an edge to resize it. Drag: window and level. Shift-drag: pan. Ctrl-wheel:
-        zoom. Wheel: {of.slices > 1 ? "slices" : "zoom"}.
+        {props.localises && "Blue: the model's box. "}Orange: yours; drag an edge to resize it. Drag: window and level. Shift-drag: pan. {of.slices > 1
+          ? "Wheel: slices. Ctrl-wheel: zoom."
+          : "Wheel: zoom."}
       </p>
       {of.slices > 1 && (
         <>

@@ -67,7 +67,8 @@ def watch_log(
     if not digests:
         raise DataError(
             f"The log {log.place} holds no answer"
-            + (f" of a model {model}." if model else ": use 'predict --log' or 'serve' first.")
+            + (f" of a model {model}" if model else "")
+            + ", those of review lists aside: use 'predict --log' or 'serve' first."
         )
     digest = digests[-1]
     own = [case for case in answered if case.model == digest]
