@@ -1,6 +1,7 @@
 """Numbers in the pages are those of the files that they come from."""
 
 import re
+import statistics
 from collections.abc import Callable, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
@@ -203,6 +204,32 @@ def test_best_as_it_is_now(printed: Callable[[Report, Rows], list[str]]) -> None
     mean, right, low, high = found(rows)["2, 3, 4, 5"]
     holds(BEST, f"over folds 2 to 5 {float(mean):.1f} %")
     holds(BEST, f"on {right} % of folds 2 to 5 ({low} to {high} %)")
+
+
+def test_what_averages_of_networks_gain() -> None:
+    """Pairs against the mean of the two alone, in points, over folds."""
+    rows = rows_of("averages-on-cheng")
+    shares: dict[tuple[str, str, str], list[float]] = {}
+    for own in rows:
+        key = (own["models"], own["averaged"], own["part"])
+        shares.setdefault(key, []).append(int(own["right"]) / int(own["images"]))
+
+    def gained(averaged: str, part: str) -> list[float]:
+        """Return what each pair gains."""
+        return [
+            100 * statistics.mean(own)
+            - 50 * sum(statistics.mean(shares[name, "answers", part]) for name in names)
+            for (models, how, where), own in shares.items()
+            if (how, where) == (averaged, part) and len(names := models.split(" + ")) == 2
+        ]
+
+    gains = [gained(*key) for key in (("answers", "test"), ("answers", "validation"))]
+    assert [len(own) for own in gains] == [6, 6]
+    test, validation = (f"{statistics.mean(own):.1f}" for own in gains)
+    holds(BEST, f"is right on {test} points more", f"on {validation} points more of the validation")
+    weights = gained("weights", "validation")
+    assert len(weights) == 3
+    holds(BEST, f"{statistics.mean(weights):.1f} points on validation images")
 
 
 def test_what_was_tried_for_best(printed: Callable[[Report, Rows], list[str]]) -> None:
