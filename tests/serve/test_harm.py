@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import socket
 import subprocess
 from collections.abc import Iterator
 from multiprocessing.context import SpawnProcess
@@ -72,6 +73,18 @@ def test_a_secret_that_cannot_be_kept_is_told_at_the_start(
     assert done.returncode == 2
     assert "TUMORSCOPE_SALT" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_port_that_is_taken_is_a_sentence(
+    command: Command, tiny_run: tumorscope.Run, tmp_path: Path
+) -> None:
+    """So is a host that is no machine's."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for words in (["--port", port], ["--port", "0", "--host", "nowhere.invalid"]):
+            done = command("serve", tiny_run.folder, "--log", tmp_path / "log", *words)
+            assert done.returncode == 2
+            assert "choose another --port, or --host" in done.stderr
 
 
 def test_what_a_kill_leaves_in_the_store_is_removed(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import socket
 import webbrowser
 from pathlib import Path
 from typing import Annotated
@@ -101,9 +102,9 @@ def serve(
     if token is not None and len(token) < 16:
         raise UsageError("--token must have 16 characters at least.")
     opened = open_bundle(bundle or DEFAULT)
-    pseudonym(
-        "patient", ""
-    )  # a secret that cannot be kept concerns whoever starts, not who uploads
+    listening = _listening(host, port)
+    # A secret that cannot be kept concerns whoever starts the server, not who uploads.
+    pseudonym("patient", "")
     folder = None if no_store else store or Path(log) / "images"
     reviewed = read_reviewed(review) if review else None
     training = training_images(Path(bundle or DEFAULT)) if show_training else []
@@ -112,13 +113,9 @@ def serve(
     )
     names = [*LOOPBACK, *(name or ())] if local or name else ["*"]
     application = make_app(reader, hosts=names, token=token, reviewed=reviewed)
-    settings = uvicorn.Config(
-        application, host=host, port=port, log_level="warning", server_header=False
-    )
-    server = uvicorn.Server(settings)
-    socket = settings.bind_socket()
+    settings = uvicorn.Config(application, log_level="warning", server_header=False)
     shown = "localhost" if local else host
-    address = f"http://{shown}:{socket.getsockname()[1]}/" + (f"?token={token}" if token else "")
+    address = f"http://{shown}:{listening.getsockname()[1]}/" + (f"?token={token}" if token else "")
     typer.echo(f"{opened.card.provenance.data}, {opened.card.recipe.name}: {address}")
     if reviewed:
         count = len(reviewed.entries)
@@ -126,4 +123,21 @@ def serve(
     typer.echo("Research use only, not a medical device. Ctrl-C ends it.", err=True)
     if open_page:
         webbrowser.open(address)
-    server.run(sockets=[socket])
+    uvicorn.Server(settings).run(sockets=[listening])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """Return a socket at an address.
+
+    Raises:
+        UsageError: it is taken, not of this machine, or not the user's to take.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        # Python adds to what the system says, but for names, whose errors have numbers of their own.
+        reason = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror
+        raise UsageError(
+            f"Nothing can listen at {host}, port {port} ({reason}): choose another --port, or --host."
+        ) from error

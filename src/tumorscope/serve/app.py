@@ -255,7 +255,9 @@ def _add_lists(app: FastAPI, reader: Reader, reviewed: ReviewedSet | None) -> No
     def corrected() -> PlainTextResponse:
         """Return the labels of the reviewed data set as readers have corrected them."""
         if reviewed is None:
-            raise HTTPException(404, "No data set is reviewed here: see 'tumorscope serve'.")
+            raise HTTPException(
+                404, "No data set is reviewed here: 'tumorscope serve --review RUN' does that."
+            )
         cases = (case for case in reader.log.all_cases() if _is_on(case, reviewed.list))
         content = corrected_csv(reviewed.manifest, cases)
         return PlainTextResponse(content, media_type="text/csv")

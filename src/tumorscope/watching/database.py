@@ -24,7 +24,7 @@ def open_database(place: str) -> tuple[str, Engine]:
         engine = create_engine(address, pool_pre_ping=True)
         return engine.url.render_as_string(hide_password=True), engine
     folder = Path(place)
-    with explained(folder):
+    with explained(folder, "with --log"):
         folder.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
         f"sqlite:///{folder / DATABASE}",
