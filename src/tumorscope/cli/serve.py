@@ -136,8 +136,8 @@ def _listening(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family)
     except OSError as error:
-        # Python adds to what the system says, but for names, whose errors have numbers of their own.
-        reason = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror
+        reason = str(error.strerror).split(" (while")[0]  # Python adds the address once more
         raise UsageError(
-            f"Nothing can listen at {host}, port {port} ({reason}): choose another --port, or --host."
+            f"Nothing can listen at {host}, port {port} ({reason}): "
+            "choose another --port or --host."
         ) from error
