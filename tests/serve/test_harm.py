@@ -84,7 +84,7 @@ def test_a_port_that_is_taken_is_a_sentence(
         for words in (["--port", port], ["--port", "0", "--host", "nowhere.invalid"]):
             done = command("serve", tiny_run.folder, "--log", tmp_path / "log", *words)
             assert done.returncode == 2
-            assert "choose another --port or --host" in " ".join(done.stderr.split())
+            assert "choose another --host or --port" in " ".join(done.stderr.split())
 
 
 def test_what_a_kill_leaves_in_the_store_is_removed(tmp_path: Path) -> None:

@@ -138,6 +138,5 @@ def _listening(host: str, port: int) -> socket.socket:
     except OSError as error:
         reason = str(error.strerror).split(" (while")[0]  # Python adds the address once more
         raise UsageError(
-            f"Nothing can listen at {host}, port {port} ({reason}): "
-            "choose another --port or --host."
+            f"Cannot listen on {host}:{port} ({reason}): choose another --host or --port."
         ) from error
