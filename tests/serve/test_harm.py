@@ -75,6 +75,19 @@ def test_a_secret_that_cannot_be_kept_is_told_at_the_start(
     assert "Traceback" not in done.stderr
 
 
+def test_a_store_that_cannot_be_written_is_told_at_the_start(
+    command: Command, tiny_run: tumorscope.Run, tmp_path: Path
+) -> None:
+    """No upload is the first to meet it."""
+    (tmp_path / "file").touch()
+    done = command(
+        *("serve", tiny_run.folder, "--log", tmp_path / "log", "--port", "0"),
+        *("--store", tmp_path / "file" / "images"),
+    )
+    assert done.returncode == 2
+    assert "choose another place with --store" in " ".join(done.stderr.split())
+
+
 def test_a_port_that_is_taken_is_a_sentence(
     command: Command, tiny_run: tumorscope.Run, tmp_path: Path
 ) -> None:

@@ -122,14 +122,15 @@ def test_series_volumes_and_zips_are_cases(
     assert "Muster" not in json.dumps(case)
     events = client.get(f"/api/cases/{case['id']}/events").text
     assert "event: end" in events
-    nibabel.save(
-        nibabel.Nifti1Image(
-            np.random.default_rng(0).integers(0, 900, (20, 24, 3), np.int16), np.diag([1, 1, 5, 1])
-        ),
-        tmp_path / "a.nii.gz",
-    )
-    (case,) = client.post("/api/cases", files=as_files(tmp_path / "a.nii.gz")).json()
-    assert (case["kind"], case["name"]) == ("series", "a.nii.gz")
+    volumes = [tmp_path / "sub-01_t1.nii.gz", tmp_path / "a.nii.gz"]
+    for path in volumes:
+        levels = np.random.default_rng(0).integers(0, 900, (20, 24, 3), np.int16)
+        nibabel.save(nibabel.Nifti1Image(levels, np.diag([1, 1, 5, 1])), path)
+    cases = client.post("/api/cases", files=as_files(*volumes)).json()
+    assert [own["kind"] for own in cases] == ["series", "series"]
+    found = [_answered(client, own["id"]) for own in cases]
+    told = [(own["name"], own["answer"]["patient"]) for own in found]  # type: ignore[index]
+    assert told == [("sub-01_t1.nii.gz", "sub-01"), ("a.nii.gz", "a")]
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         for path in (*objects, *sorted((tmp_path / "two").iterdir()), images[0]):
@@ -246,6 +247,8 @@ def test_reviews_are_kept_and_exported(
     assert found["said"][0]["box"] == box
     listed = client.get("/api/cases", params={"reviewed": True, "count": 500}).json()
     assert {own["id"] for own in listed["cases"]} >= set(cases)
+    assert listed["total"] == len(listed["cases"])
+    assert client.get("/api/cases", params={"label": "nonsense"}).json()["total"] == 0
     (tmp_path / "reviews.csv").write_text(client.get("/api/reviews.csv").text)
     for path in images[:2]:
         shutil.copy(path, tmp_path)
@@ -257,6 +260,8 @@ def test_reviews_are_kept_and_exported(
         {"reader": "", "label": "x"},
         {"label": "x"},
         {"reader": "A", "label": "x", "z": 1},
+        {"reader": "A", "label": " "},
+        {"reader": "A", "label": "x", "slice": 7},
     ):
         assert client.post(f"/api/cases/{cases[0]}/review", json=wrong).status_code == 422
     assert client.post(f"/api/cases/{'f' * 32}/review", json=said).status_code == 404

@@ -84,6 +84,7 @@ def test_the_verb_says_what_it_is_worth(
     assert watched.accuracy.value == pytest.approx(right)
     assert watched.refused == len(rows) - len(accepted)
     _later_truths_come_later(command, rows, tmp_path)
+    _odd_truths_are_told(command, rows, tmp_path)
     page = (tmp_path / "watch.html").read_text(encoding="utf-8")
     assert watched.sentences[0].split(";")[0] in page
     assert "not a medical device" in page
@@ -92,6 +93,7 @@ def test_the_verb_says_what_it_is_worth(
         ("watch", "log"): "What accuracy is expected",
         ("watch", "log", "--expect", "2"): "between 0 and 1",
         (*words, "--by", "nosuch"): "no column 'nosuch'",
+        (*words, "--page", "truth.csv/page.html"): "another place with --page",
         ("predict", tiny_run.folder, phantoms.parent / "images", "--log", "l", "--out", "a.csv"): (
             "leave out --out"
         ),
@@ -100,6 +102,19 @@ def test_the_verb_says_what_it_is_worth(
         assert failed.returncode == 2
         assert sentence in " ".join(failed.stderr.split()), failed.stderr
     assert not (tmp_path / "nolog").exists()
+
+
+def _odd_truths_are_told(command: Command, rows: list[dict[str, str]], folder: Path) -> None:
+    """A class that the model does not have, and a table of other cases."""
+    names = [Path(row["image"]).name for row in rows]
+    for name, label, said in (
+        ("{}", "gliom", "truths are of classes that the model does not have (gliom)"),
+        ("other-{}", "glioma", "truths is of a case of this log: they begin with 'other-"),
+    ):
+        lines = ["image,label", *(f"{name.format(own)},{label}" for own in names)]
+        (folder / "odd.csv").write_text("\n".join(lines))
+        words = ("watch", "log", "--truth", "odd.csv", "--expect", "0.99", "--json")
+        assert said in Watched.model_validate_json(command(*words).stdout).sentences[0]
 
 
 def _later_truths_come_later(command: Command, rows: list[dict[str, str]], folder: Path) -> None:

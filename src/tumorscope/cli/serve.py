@@ -69,7 +69,8 @@ def serve(
         ),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="CPU cores used to answer.", show_default="all")
+        int | None,
+        typer.Option(min=1, max=256, help="CPU cores used to answer.", show_default="all"),
     ] = None,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
     debug: Debug = False,  # noqa: ARG001 (its callback does the work)

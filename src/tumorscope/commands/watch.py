@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from tumorscope.errors import UsageError
 from tumorscope.support.extras import require_extra
+from tumorscope.support.files import explained
 
 if TYPE_CHECKING:
     from tumorscope.schema.watch import Watched
@@ -52,13 +53,13 @@ def watch(
         accuracy = card.scores.get("accuracy")
         if expect is None and accuracy is not None:
             expect = accuracy.low or accuracy.value
-    if expect is None:
-        raise UsageError(
-            "What accuracy is expected? Give --expect 0.93, or --model with its bundle."
-        )
     truths = None if truth is None else read_truths(Path(truth), by, label, patient, known)
     opened = Log(log, start=False)
     try:
+        if expect is None:
+            raise UsageError(
+                "What accuracy is expected? Give --expect 0.93, or --model with its bundle."
+            )
         watched = watch_log(opened, truths, expect, digest)
     finally:
         opened.close()
@@ -66,5 +67,7 @@ def watch(
         require_extra("train", "tumorscope watch --page")
         from tumorscope.report.watch_page import write_watch_page
 
+        with explained(Path(page), "with --page"):
+            Path(page).parent.mkdir(parents=True, exist_ok=True)
         write_watch_page(Path(page), watched)
     return watched

@@ -192,7 +192,8 @@ def _add_cases(app: FastAPI, reader: Reader) -> None:
         found = reader.log.cases(
             first=first, count=count, label=label, name=name, reviewed=reviewed, on=on
         )
-        return CaseList(cases=[summary(case) for case in found], total=reader.log.total(on))
+        total = reader.log.total(label=label, name=name, reviewed=reviewed, on=on)
+        return CaseList(cases=[summary(case) for case in found], total=total)
 
     @app.get("/api/cases/{case}")
     def one_case(case: str) -> CaseShown:
@@ -308,7 +309,10 @@ def _add_reviews(app: FastAPI, reader: Reader) -> None:
     @app.post("/api/cases/{case}/review", status_code=201)
     def review(case: str, said: ReviewMessage) -> ReviewShown:
         """Write down what a reader says of a case. What was said before stays as it is."""
-        _found(reader, case)
+        found = _found(reader, case)
+        slices = int(found.facts.get("slices", 1))
+        if found.answer is not None and (said.slice or 0) >= slices:
+            raise HTTPException(422, f"slice: there are {slices} of this case, counted from 0.")
         own = said.review()
         reader.log.add_review(case, own)
         return ReviewShown(**said.model_dump(), created=own.created)

@@ -3,12 +3,13 @@
 import hashlib
 import os
 import re
+import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from tumorscope.support.files import replacing
+from tumorscope.support.files import explained, replacing
 
 ADDRESS = re.compile(r"[0-9a-f]{64}")
 LEFT = 3600.0  # seconds after which nobody is writing a file any more
@@ -18,8 +19,15 @@ class ContentFolder:
     """A folder of files, each named by its SHA-256."""
 
     def __init__(self, folder: Path) -> None:
-        """Open a folder, and remove what killed servers have left half-written there."""
+        """Open a folder, and remove what killed servers have left half-written there.
+
+        Raises:
+            UsageError: nothing can be written there.
+        """
         self._folder = folder
+        with explained(folder, "with --store"):
+            folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder).close()
         for left in folder.glob(f"[0-9a-f][0-9a-f]/.{'[0-9a-f]' * 64}.*"):
             with suppress(OSError):
                 if time.time() - left.stat().st_mtime > LEFT:  # another may be writing now

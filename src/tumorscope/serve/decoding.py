@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tumorscope.data.read import decode_image, read_image
-from tumorscope.data.scans.stacks import Stack, open_stacks
+from tumorscope.data.scans.stacks import Stack, open_stacks, patient_of_volume
 from tumorscope.errors import TumorscopeError, UnreadableImage
 from tumorscope.inference.series import holds_series
 from tumorscope.records import LeftOut
@@ -286,10 +286,14 @@ def _series(stack: Stack, shown: dict[str, str], limits: Limits) -> Decoded:
         kept = asdict(stack.facts)
         facts |= {key: kept[key] for key in ("scanner", "field_strength") if kept[key]}
     one = next(iter(own)) if len(own) == 1 else ""  # a volume is called what its file is
+    name, patient = shown.get(one, stack.name), stack.patient
+    if stack.facts is None:  # a volume, whose name was the client's and here is a number
+        alone = list(shown.values()).count(name) == 1
+        patient = patient_of_volume(name, stem_is_patient=alone)
     return Decoded(
-        name=shown.get(one, stack.name) if one else stack.name,
+        name=name,
         kind="series",
-        patient=stack.patient,
+        patient=patient,
         plane=stack.plane,
         positions=stack.positions,
         facts=facts,

@@ -3,13 +3,16 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from tumorscope.watching.cases import Case, Review
 
 Status = Literal["waiting", "answered", "failed"]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 NOT_FOR_USE = "Research use only, not a medical device."
+
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
 
 
 class Message(BaseModel):
@@ -30,8 +33,8 @@ class BoxMessage(Message):
 class ReviewMessage(Message):
     """What a reader says of a case."""
 
-    reader: Annotated[str, Field(min_length=1, max_length=80)]
-    label: Annotated[str, Field(min_length=1, max_length=80)]
+    reader: Name
+    label: Name
     blind: bool = False
     slice: Annotated[int, Field(ge=0, le=100_000)] | None = None
     box: BoxMessage | None = None

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from alembic.util.exc import CommandError
 from numpy.typing import NDArray
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, and_, func, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from tumorscope.errors import UsageError
@@ -191,18 +191,9 @@ class Log:
             reviewed: whether a reader has said something of them.
             on: the review list; cases of use, which are on none, where it is empty.
         """
-        wanted = every_case().offset(first).limit(count)
-        if on:
-            wanted = wanted.where(LISTED.c.list == on).order_by(LISTED.c.rank, CASES.c.number)
-        else:
-            wanted = wanted.where(LISTED.c.list.is_(None)).order_by(CASES.c.number.desc())
-        if label:
-            wanted = wanted.where(ANSWERS.c.label == label)
-        if name:
-            wanted = wanted.where(CASES.c.name.contains(name, autoescape=True))
-        if reviewed is not None:
-            wanted = wanted.where(_IS_REVIEWED if reviewed else ~_IS_REVIEWED)
-        return list(self._read(wanted))
+        order = (LISTED.c.rank, CASES.c.number) if on else (CASES.c.number.desc(),)
+        wanted = every_case().where(_chosen(label, name, reviewed, on)).order_by(*order)
+        return list(self._read(wanted.offset(first).limit(count)))
 
     def lists(self) -> list[ReviewList]:
         """Return what review lists there are, the oldest first."""
@@ -252,13 +243,17 @@ class Log:
             yield from some
             last = some[-1].number
 
-    def total(self, on: str = "") -> int:
-        """Return how many cases a review list has; how many cases of use there are without one."""
-        joined = CASES.outerjoin(LISTED)
-        wanted = LISTED.c.list == on if on else LISTED.c.list.is_(None)
-        asked = select(func.count()).select_from(joined).where(wanted)
+    def total(
+        self, *, label: str = "", name: str = "", reviewed: bool | None = None, on: str = ""
+    ) -> int:
+        """Return how many cases there are of those that `cases` would return, by the same words."""
+        chosen = _chosen(label, name, reviewed, on)
+        cases = select(CASES.c.id).select_from(CASES.outerjoin(LISTED)).where(chosen)
+        if label:  # the newest answers, which take their time to find
+            cases = every_case().where(chosen)
         with self._reader.connect() as connection:
-            return int(connection.execute(asked).scalar_one())
+            found = connection.execute(select(func.count()).select_from(cases.subquery()))
+            return int(found.scalar_one())
 
     def count(self) -> dict[str, int]:
         """Return how many cases, answers and reviews there are."""
@@ -295,3 +290,15 @@ class Log:
 def _first_line(error: Exception) -> str:
     cause = getattr(error, "orig", None) or error
     return str(cause).split("\n", maxsplit=1)[0].strip().rstrip(".")
+
+
+def _chosen(label: str, name: str, reviewed: bool | None, on: str) -> ColumnElement[bool]:
+    """Return what holds for the cases that were asked for; see `Log.cases`."""
+    wanted = [LISTED.c.list == on if on else LISTED.c.list.is_(None)]
+    if label:
+        wanted.append(ANSWERS.c.label == label)
+    if name:
+        wanted.append(CASES.c.name.contains(name, autoescape=True))
+    if reviewed is not None:
+        wanted.append(_IS_REVIEWED if reviewed else ~_IS_REVIEWED)
+    return and_(*wanted)

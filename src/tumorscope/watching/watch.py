@@ -2,7 +2,7 @@
 
 import csv
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -120,7 +120,8 @@ def watch_log(
         looks=max((own.look for own in drift), default=0),
         sentences=(),
     )
-    return watched.model_copy(update={"sentences": tuple(_sentences(watched, evidence))})
+    said = (*_cautions(cases, truths, known), *_sentences(watched, evidence))
+    return watched.model_copy(update={"sentences": said})
 
 
 def _answered(log: Log) -> list[Case]:
@@ -190,15 +191,24 @@ def _in_order(known: Iterable[tuple[Case, Truth]]) -> list[tuple[Case, Truth]]:
 
 
 def _looked_up(case: Case, truths: Mapping[str, Truth]) -> Truth | None:
-    names = (case.id, case.name, Path(case.name).name)
+    names = (case.id, *_names(case))
     return next((truths[name] for name in names if name in truths), None)
+
+
+def _names(case: Case) -> list[str]:
+    """Return what a table may call a case: with and without its folder, and a volume's ending."""
+    whole = case.name.removesuffix(".gz").removesuffix(".nii")
+    names = [case.name, Path(case.name).name]
+    if whole != case.name or case.kind == "series":
+        names += [own + end for own in (whole, Path(whole).name) for end in ("", ".nii.gz", ".nii")]
+    return list(dict.fromkeys(names))
 
 
 def _refuse_ambiguous(cases: Sequence[Case], truths: Mapping[str, Truth]) -> None:
     """Refuse truths whose name is that of different images."""
     contents: dict[str, set[str]] = {}
     for case in cases:
-        for name in {case.name, Path(case.name).name}:
+        for name in _names(case):
             contents.setdefault(name, set()).add(case.content)
     for name in truths:
         if len(contents.get(name, ())) > 1:
@@ -278,6 +288,26 @@ def _first_of_batches(cases: Sequence[Case]) -> list[datetime]:
             seen.setdefault(owner(case), case.created)
     dates = list(seen.values())
     return dates[FITTED + REFERENCE :: BATCH]
+
+
+def _cautions(
+    cases: Sequence[Case], truths: Mapping[str, Truth] | None, known: Sequence[tuple[Case, Truth]]
+) -> Iterator[str]:
+    """Yield what is odd about the truths."""
+    if truths and not any(_looked_up(case, truths) for case in cases):
+        yield (
+            f"None of {len(truths):,} truths is of a case of this log: they begin with "
+            f"'{next(iter(truths))}', the cases with '{cases[0].name}'; --by names the column."
+        )
+    answers = [case.answer or {} for case, _ in known]
+    classes = {same_class(name) for own in answers for name in own.get("probabilities", ())}
+    strange = Counter(own.label for _, own in known if same_class(own.label) not in classes)
+    if strange:
+        named = ", ".join(name for name, _ in strange.most_common(3))
+        yield (
+            f"{strange.total()} truths are of classes that the model does not have ({named}): each "
+            "counts as an error."
+        )
 
 
 def _sentences(watched: Watched, evidence: float) -> list[str]:

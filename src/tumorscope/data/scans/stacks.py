@@ -217,14 +217,12 @@ def _of_volume(
     root: Path, path: str, volume: Volume, lesions: Volume | None, *, stem_is_patient: bool
 ) -> Stack:
     folder, stem = PurePosixPath(path).parent, _stem(path)
-    subject = SUBJECT.match(stem)
-    patient = stem if stem_is_patient else ""
     masks = {} if lesions is None else {n: lesions.picture(n) for n in range(len(volume))}
     return Stack(
         name=str(folder / stem),
         root=root,
         folder="" if str(folder) == "." else str(folder),
-        patient=subject[0] if subject else patient,
+        patient=patient_of_volume(path, stem_is_patient=stem_is_patient),
         plane=volume.plane,
         files=(path,) * len(volume),
         positions=tuple(n * volume.spacing[volume.axis] for n in range(len(volume))),
@@ -232,6 +230,19 @@ def _of_volume(
         boxes={number: box for number, mask in masks.items() if (box := _box(mask))},
         volumes=volume.volumes,
     )
+
+
+def patient_of_volume(path: str, *, stem_is_patient: bool) -> str:
+    """Return whom a volume's name says that it shows; empty where it says nothing.
+
+    Args:
+        path: of the volume, or its name.
+        stem_is_patient: whether the name itself stands for a patient where it names none.
+    """
+    subject = SUBJECT.match(_stem(path))
+    if subject:
+        return subject[0]
+    return _stem(path) if stem_is_patient else ""
 
 
 def _lesions(root: Path, path: str, marked: set[str], volume: Volume) -> Volume | None:
