@@ -104,7 +104,8 @@ def test_an_image_is_answered_as_predict_does(
             with Image.open(io.BytesIO(drawn.content)) as over:
                 assert over.mode == "RGBA"
     assert client.get(f"/api/cases/{case['id']}/slices/1").status_code == 404
-    assert client.get(f"/api/cases/{case['id']}/maps/0", params={"method": "x"}).status_code == 404
+    none = client.get(f"/api/cases/{case['id']}/maps/0", params={"method": "x"})
+    assert (none.status_code, "no maps called x, but these" in none.text) == (404, True)
     alike = client.get(f"/api/cases/{case['id']}/alike").json()
     assert len(alike) == 3
     assert alike[0]["likeness"] >= alike[-1]["likeness"]

@@ -289,6 +289,9 @@ def _add_pictures(app: FastAPI, reader: Reader) -> None:
         case: str, number: int, method: Annotated[str, Query(max_length=40)] = ""
     ) -> Response:
         """Return the map of a slice as PNG, to be laid over it."""
+        if method and method not in reader.methods:
+            known = ", ".join(reader.methods) or "none"
+            raise HTTPException(404, f"This model has no maps called {method}, but these: {known}.")
         return _picture(lambda: reader.map_png(_found(reader, case), number, method))
 
     @app.get("/api/training/{number}", response_class=Response, responses=kinds)
