@@ -16,7 +16,7 @@ from tumorscope.schema.labels import same_class
 from tumorscope.schema.watch import DriftFound, Moment, Watched
 from tumorscope.schema.wording import with_interval
 from tumorscope.watching.cases import Case, owner
-from tumorscope.watching.drift import BATCH, FITTED, REFERENCE, find_drift
+from tumorscope.watching.drift import BATCH, FITTED, REFERENCE, Drift, find_drift
 from tumorscope.watching.log import Log
 from tumorscope.watching.sequential import (
     confidence_sequence,
@@ -83,19 +83,6 @@ def watch_log(
     clusters = Clusters.of([owner(case) for case, _ in known])
     moments, evidence, fell, beyond, chance = _over_time(known, expected)
     drift = find_drift(cases)
-    firsts = _first_of_batches(cases)
-    alarms = tuple(
-        DriftFound(
-            look=own.look,
-            since=firsts[own.look - 1],
-            what=own.what,
-            distance=own.statistic,
-            p_value=own.p_value,
-            allowed=own.allowed,
-        )
-        for own in drift
-        if own.alarming
-    )
     watched = Watched(
         model=digest,
         cases=len(cases),
@@ -116,12 +103,26 @@ def watch_log(
             for name, fall in FALLS.items()
             if expected > fall
         },
-        drift=alarms,
+        drift=tuple(_alarms(drift, _first_of_batches(cases))),
         looks=max((own.look for own in drift), default=0),
         sentences=(),
     )
     said = (*_cautions(cases, truths, known), *_sentences(watched, evidence))
     return watched.model_copy(update={"sentences": said})
+
+
+def _alarms(drift: Sequence[Drift], firsts: Sequence[datetime]) -> Iterator[DriftFound]:
+    """Yield what is alarming of the looks for drift, with the day on which its batch begins."""
+    for own in drift:
+        if own.alarming:
+            yield DriftFound(
+                look=own.look,
+                since=firsts[own.look - 1],
+                what=own.what,
+                distance=own.statistic,
+                p_value=own.p_value,
+                allowed=own.allowed,
+            )
 
 
 def _answered(log: Log) -> list[Case]:
