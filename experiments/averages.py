@@ -5,7 +5,7 @@ ways: the mean of their probabilities, scored on test and validation images, and
 weights, scored on validation images alone.
 
     python experiments/averages.py RUNS NAME NAME … --seed 2 \
-        --save docs/results/averages-on-cheng.csv
+        --data $TUMORSCOPE_DATA/cheng --save docs/results/averages-on-cheng.csv
 
 NAME is how the folders of a variant begin, before -fold1-seed2.
 """
@@ -59,8 +59,10 @@ def main() -> None:
 
 def scores(runs: Sequence[Path], data: Path) -> Iterator[tuple[str, str, int, int, float]]:
     """Yield what was averaged, the part, its images, how many are right, and the log loss."""
-    for part in FILES:
+    for part, name in FILES.items():
         told = [answers(run, part) for run in runs]
+        if len({tuple(row["image"] for row in read_csv(run / name)) for run in runs}) > 1:
+            raise SystemExit(f"{' and '.join(map(str, runs))} did not answer the same images.")
         truth, chances = told[0][0], np.mean([own for _, own in told], axis=0)
         yield ("answers", part, len(truth), *scored(truth, chances))
     if len(runs) > 1 and same_shapes(runs):

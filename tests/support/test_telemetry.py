@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 ANSWER = """
-import numpy as np, tumorscope
+import os, numpy as np, tumorscope
+assert os.environ["ORT_DISABLE_TELEMETRY"] == "1"
 tumorscope.Predictor.load()(np.arange(1 << 16, dtype=np.uint32).astype(np.uint8).reshape(256, 256))
 """
 

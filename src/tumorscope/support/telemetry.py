@@ -1,4 +1,4 @@
-"""What libraries would report to their makers: all of it is off, unless a user asks for it."""
+"""What libraries would report to their makers is off; a switch that the user has set stays."""
 
 import os
 import sys
