@@ -154,3 +154,8 @@ def test_series_are_kept_too(command: Command, tiny_run: tumorscope.Run, tmp_pat
     watched = Watched.model_validate_json(done.stdout)
     assert (watched.cases, watched.failed, watched.truths) == (3, 1, 0)
     assert watched.sentences[0].startswith("No truth is known")
+    for name, found in (("v", True), ("v.nii.gz", True), ("w.nii.gz", False)):
+        (tmp_path / "told.csv").write_text(f"image,label\n{name},glioma\n")
+        done = command("watch", "log", "--expect", "0.9", "--truth", "told.csv", "--json")
+        said = Watched.model_validate_json(done.stdout).sentences
+        assert said[0].startswith("None of 1 truths") != found, said
