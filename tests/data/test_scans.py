@@ -17,6 +17,7 @@ from tumorscope.data.read import read_image
 from tumorscope.data.read.dicom import open_dicom, read_header
 from tumorscope.data.scans.pseudonyms import pseudonym
 from tumorscope.data.scans.series import group_objects
+from tumorscope.data.scans.stacks import Stack, open_stacks
 from tumorscope.schema.layout import LayoutOptions
 from tumorscope.support.files import read_csv
 
@@ -55,6 +56,21 @@ def test_series_are_sorted_by_place_and_split_by_orientation(cohort: Path) -> No
     first = [(path.name, read_header(path)) for path in paths]
     both = [*first, *((f"again {n}", own) for n, own in enumerate(again))]
     assert [len(one.frames) for one in group_objects(both)] == [12, 12]
+
+
+def test_a_series_is_called_the_same_wherever_it_lies(cohort: Path, tmp_path: Path) -> None:
+    """So that a truth for it is found again; a copy in another folder is told apart."""
+    shutil.copytree(cohort / "glioma" / "a", tmp_path / "set" / "a")
+    shutil.copytree(cohort / "glioma" / "a", tmp_path / "set" / "copy of a")
+
+    def names(root: Path) -> list[str]:
+        """Return what the series below a folder are called."""
+        files = sorted(str(path.relative_to(root)) for path in root.rglob("IM*"))
+        return [stack.name for stack in open_stacks(root, files) if isinstance(stack, Stack)]
+
+    (alone,) = names(tmp_path / "set" / "a")
+    first, copy = names(tmp_path)
+    assert first == alone != copy
 
 
 def test_a_cohort_is_read_by_the_patients_of_its_headers(cohort: Path) -> None:

@@ -142,6 +142,47 @@ def test_series_volumes_and_zips_are_cases(
         _answered(client, own["id"])
 
 
+def test_what_cannot_be_answered_is_named_beside_what_can(
+    client: TestClient, tmp_path: Path, images: list[Path]
+) -> None:
+    """Each reason is a case of its own; what a zip or a folder holds besides is passed over."""
+    good = images[0].read_bytes()
+    write_series(tmp_path / "one", "glioma", 1, slices=3)
+    (first, *others) = sorted((tmp_path / "one").iterdir())
+    volume = tmp_path / "sub-01_t1.nii.gz"
+    levels = np.random.default_rng(0).integers(0, 900, (20, 24, 3), np.int16)
+    nibabel.save(nibabel.Nifti1Image(levels, np.diag([1, 1, 5, 1])), volume)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("read me.txt", "what this is")
+        archive.writestr("__MACOSX/._a.png", b"\x00\x05")
+        archive.writestr("cut.png", good[:200])
+        archive.writestr("cut too.png", good[:200])
+        archive.write(volume, "sub-01_seg.nii.gz")
+        archive.write(volume, volume.name)
+    sent = [
+        ("files", ("scans.zip", packed.getvalue())),
+        ("files", ("first.dcm", first.read_bytes()[:-5000])),
+        ("files", (".DS_Store", b"\x00")),
+        *as_files(*others, images[0]),
+    ]
+    cases = client.post("/api/cases", files=sent).json()
+    found = [_answered(client, own["id"]) for own in cases]
+    told = {(own["name"], own["kind"], own["status"], bool(own["note"])) for own in found}
+    series = found[0]["name"]
+    assert told == {
+        (series, "series", "answered", False),
+        ("sub-01_t1.nii.gz", "series", "answered", True),  # read, but noise: the gate refuses it
+        (images[0].name, "image", "answered", False),
+        ("first.dcm", "series", "failed", True),
+        ("cut.png and 1 more", "image", "failed", True),
+        ("sub-01_seg.nii.gz", "series", "answered", True),
+    }
+    assert found[0]["slices"] == 2
+    codes = [client.get(f"/api/cases/{own['id']}/slices/0").status_code for own in found]
+    assert codes == [200] * 3 + [410] * 3
+
+
 def _answered(client: TestClient, case: str) -> dict[str, object]:
     for _ in range(200):
         found: dict[str, object] = client.get(f"/api/cases/{case}").json()
@@ -223,6 +264,7 @@ def test_a_dead_process_is_replaced(images: list[Path]) -> None:
 
 def test_the_interface_can_be_read(client: TestClient) -> None:
     """Every address and every value of a message, on a page that needs no other server."""
+    assert {client.head(address).status_code for address in ("/", "/api/health")} == {200}
     page = client.get("/docs").text
     for path in client.get("/openapi.json").json()["paths"]:
         assert f"<code>{path}</code>" in page
@@ -243,6 +285,9 @@ def test_reviews_are_kept_and_exported(
             said = {"reader": reader, "label": label, "blind": True, "box": box}
             done = client.post(f"/api/cases/{case}/review", json=said)
             assert done.status_code == 201, done.text
+    outside = {"reader": "Ada", "label": "glioma", "box": {**box, "x_center": 0.95}}
+    done = client.post(f"/api/cases/{cases[0]}/review", json=outside)
+    assert (done.status_code, "reaches out" in done.json()["detail"]) == (422, True)
     found = client.get(f"/api/cases/{cases[0]}").json()
     assert [own["label"] for own in found["said"]] == ["glioma", "pituitary", "glioma"]
     assert found["said"][0]["box"] == box

@@ -109,7 +109,7 @@ def _odd_truths_are_told(command: Command, rows: list[dict[str, str]], folder: P
     names = [Path(row["image"]).name for row in rows]
     for name, label, said in (
         ("{}", "gliom", "truths are of classes that the model does not have (gliom)"),
-        ("other-{}", "glioma", "truths is of a case of this log: they begin with 'other-"),
+        ("other-{}", "glioma", "of a case of this log: the truths begin with 'other-"),
     ):
         lines = ["image,label", *(f"{name.format(own)},{label}" for own in names)]
         (folder / "odd.csv").write_text("\n".join(lines))
@@ -158,4 +158,4 @@ def test_series_are_kept_too(command: Command, tiny_run: tumorscope.Run, tmp_pat
         (tmp_path / "told.csv").write_text(f"image,label\n{name},glioma\n")
         done = command("watch", "log", "--expect", "0.9", "--truth", "told.csv", "--json")
         said = Watched.model_validate_json(done.stdout).sentences
-        assert said[0].startswith("None of 1 truths") != found, said
+        assert said[0].startswith("No truth of the table") != found, said

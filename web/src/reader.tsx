@@ -69,7 +69,7 @@ export function Reader() {
           await follow(one.id, (done, all) => setNews(`${one.name}: ${done} of ${all} slices answered`));
           await show(one.id);
         }
-        setNews(taken.length > 1 ? `${taken.length} cases were taken in.` : "");
+        setNews(taken.length > 1 ? takenIn(taken) : "");
         await list();
       } catch (error) {
         setNews((error as Error).message);
@@ -198,4 +198,10 @@ export function Reader() {
       </p>
     </>
   );
+}
+
+/** Say how many cases an upload came to, and how many of them stand for what could not be read. */
+function takenIn(taken: Case[]): string {
+  const unread = taken.filter((one) => one.status === "failed").length;
+  return `${taken.length} cases were taken in${unread ? `, ${unread} of them not readable: see the list` : ""}.`;
 }

@@ -79,12 +79,3 @@ def passed(check: Check, sentence: str) -> Finding:
 def not_applicable(check: Check, reason: str) -> Finding:
     """Return that a check could not be applied, which is not the same as passed."""
     return Finding(check.code, check.title, check.severity, "not applicable", 0, reason)
-
-
-def plural(count: int, one: str, many: str | None = None) -> str:
-    """Return a count with its noun.
-
-    >>> plural(1, "image"), plural(3, "image")
-    ('1 image', '3 images')
-    """
-    return f"{count:,} {one if count == 1 else many or one + 's'}"

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from tumorscope.checks.base import Check, Finding, found, passed, plural
+from tumorscope.checks.base import Check, Finding, found, passed
 from tumorscope.grouping.likeness import NearCopy
 from tumorscope.grouping.survey import Survey
+from tumorscope.support.text import plural
 
 TURNS = (
     "as it is",

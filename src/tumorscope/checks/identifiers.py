@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from tumorscope.checks.base import Check, Finding, found, not_applicable, passed, plural
+from tumorscope.checks.base import Check, Finding, found, not_applicable, passed
 from tumorscope.checks.series import NO_SERIES
 from tumorscope.data.read import read_image
 from tumorscope.data.scans.burnt import text_regions
 from tumorscope.errors import UnreadableImage
 from tumorscope.grouping.survey import Survey
+from tumorscope.support.text import plural
 
 LOOKED_AT = 500  # images, drawn at random: they are decoded once more
 

@@ -3,9 +3,10 @@
 from collections import Counter, defaultdict
 from pathlib import PurePosixPath
 
-from tumorscope.checks.base import Check, Finding, found, passed, plural
+from tumorscope.checks.base import Check, Finding, found, passed
 from tumorscope.data.layouts.boxes import count_unmarked
 from tumorscope.grouping.survey import Survey
+from tumorscope.support.text import plural
 
 WHOLE = 0.98  # a box with both sides this long marks nothing
 

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tumorscope.checks.base import Check, Finding, found, not_applicable, passed, plural
+from tumorscope.checks.base import Check, Finding, found, not_applicable, passed
 from tumorscope.grouping.leaks import Leaks, Mask, find_leaks
 from tumorscope.grouping.survey import Survey
+from tumorscope.support.text import plural
 
 
 class LeakCheck(Check):

@@ -1,7 +1,8 @@
 """TS006: slices of a known public set under another name."""
 
-from tumorscope.checks.base import Check, Finding, found, passed, plural
+from tumorscope.checks.base import Check, Finding, found, passed
 from tumorscope.grouping.survey import Survey
+from tumorscope.support.text import plural
 
 
 class Lineage(Check):

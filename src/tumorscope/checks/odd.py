@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from tumorscope.checks.base import Check, Finding, found, passed, plural
+from tumorscope.checks.base import Check, Finding, found, passed
 from tumorscope.evaluation.controls import LARGEST
 from tumorscope.grouping.survey import Survey
+from tumorscope.support.text import plural
 
 BLANK = 3.0  # standard deviation of grey levels, of 255
 TINY = 64  # pixels

@@ -4,10 +4,11 @@ from collections import Counter
 
 import numpy as np
 
-from tumorscope.checks.base import Check, Finding, found, not_applicable, passed, plural
+from tumorscope.checks.base import Check, Finding, found, not_applicable, passed
 from tumorscope.evaluation.controls import probe
 from tumorscope.grouping.survey import Survey
 from tumorscope.records import SeriesFacts
+from tumorscope.support.text import plural
 
 NO_SERIES = "These are not files of a scanner."
 GAIN = 0.10  # over the majority share

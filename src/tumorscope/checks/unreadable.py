@@ -1,7 +1,8 @@
 """TS001: files that cannot be decoded, and names that lie about the content."""
 
-from tumorscope.checks.base import Check, Finding, found, passed, plural
+from tumorscope.checks.base import Check, Finding, found, passed
 from tumorscope.grouping.survey import Survey
+from tumorscope.support.text import plural
 
 SUFFIXES = {
     "JPEG": ("jpg", "jpeg", "jpe", "jfif"),

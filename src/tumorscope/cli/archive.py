@@ -105,6 +105,7 @@ def fetch(
     from tumorscope.pacs.dimse import Local  # noqa: PLC0415 (an extra)
     from tumorscope.pacs.fetch import fetch as fetch_study  # noqa: PLC0415
     from tumorscope.support.terminal import terminal_progress  # noqa: PLC0415
+    from tumorscope.support.text import plural  # noqa: PLC0415
 
     count = fetch_study(
         source,
@@ -114,7 +115,7 @@ def fetch(
         ours=(Local(title), (host, port)),
         progress=terminal_progress(quiet=quiet),
     )
-    typer.echo(f"{count} images: {out}")
+    typer.echo(f"{plural(count, 'image')}: {out}")
 
 
 def tls_contexts(

@@ -95,6 +95,7 @@ def serve(
     from tumorscope.serve.app import make_app  # noqa: PLC0415 (an extra)
     from tumorscope.serve.reader import Reader  # noqa: PLC0415
     from tumorscope.serve.run_images import read_reviewed, training_images  # noqa: PLC0415
+    from tumorscope.support.text import plural  # noqa: PLC0415
     from tumorscope.watching.log import Log  # noqa: PLC0415
 
     local = host in LOOPBACK
@@ -115,12 +116,12 @@ def serve(
     names = [*LOOPBACK, *(name or ())] if local or name else ["*"]
     application = make_app(reader, hosts=names, token=token, reviewed=reviewed)
     settings = uvicorn.Config(application, log_level="warning", server_header=False)
-    shown = "localhost" if local else host
-    address = f"http://{shown}:{listening.getsockname()[1]}/" + (f"?token={token}" if token else "")
+    place = _shown(host, listening.getsockname()[1])
+    address = f"http://{place}/" + (f"?token={token}" if token else "")
     typer.echo(f"{opened.card.provenance.data}, {opened.card.recipe.name}: {address}")
     if reviewed:
-        count = len(reviewed.entries)
-        typer.echo(f"{count} labels to review: choose '{reviewed.list}' on the page.")
+        labels = plural(len(reviewed.entries), "label")
+        typer.echo(f"{labels} to review: choose '{reviewed.list}' on the page.")
     typer.echo("Research use only, not a medical device. Ctrl-C ends it.", err=True)
     if open_page:
         webbrowser.open(address)
@@ -139,5 +140,12 @@ def _listening(host: str, port: int) -> socket.socket:
     except OSError as error:
         reason = str(error.strerror).split(" (while")[0]  # Python adds the address once more
         raise UsageError(
-            f"Cannot listen on {host}:{port} ({reason}): choose another --host or --port."
+            f"Cannot listen on {_shown(host, port)} ({reason}): choose another --host or --port."
         ) from error
+
+
+def _shown(host: str, port: int) -> str:
+    """Return a host and port as an address has them."""
+    if host == "127.0.0.1":
+        host = "localhost"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

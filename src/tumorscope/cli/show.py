@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from tumorscope.schema import wording
 from tumorscope.support.terminal import show, show_table, show_text
+from tumorscope.support.text import plural
 
 LISTED = 12  # files that are left out that a table names
 
@@ -198,7 +199,7 @@ def show_layout(found: "LayoutReport") -> None:
     if parts:
         show_text(f"Published parts: {parts}.")
     if content["patients"]:
-        show_text(f"{content['patients']} patients.")
+        show_text(f"{plural(content['patients'], 'patient')}.")
     for sentence in content["notes"]:
         show_text(sentence)
     show()

@@ -1,13 +1,12 @@
 """The web application: each address of the interface, and the page."""
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import FastAPI, File, HTTPException, Query, Request, UploadFile
+from fastapi import FastAPI, HTTPException, Query, Request
 from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import (
@@ -15,7 +14,6 @@ from fastapi.responses import (
     HTMLResponse,
     JSONResponse,
     PlainTextResponse,
-    StreamingResponse,
 )
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.concurrency import run_in_threadpool
@@ -23,30 +21,20 @@ from starlette.exceptions import HTTPException as PlainHTTPException
 from starlette.responses import Response
 
 from tumorscope._version import __version__
-from tumorscope.errors import TumorscopeError, UnreadableImage, UsageError
+from tumorscope.errors import TumorscopeError, UsageError
+from tumorscope.serve.case_routes import add_case_routes
 from tumorscope.serve.counting import Counting
 from tumorscope.serve.guard import Guard
 from tumorscope.serve.interface import interface_page
+from tumorscope.serve.kept import Gone
 from tumorscope.serve.limits import NO_ROOM, Busy, RefusedUpload
-from tumorscope.serve.manifest import corrected_csv, reviews_csv
 from tumorscope.serve.messages import (
-    Agreement,
-    Alike,
-    CaseList,
-    CaseShown,
-    ListShown,
     ModelShown,
     Refusal,
-    ReviewMessage,
-    ReviewShown,
-    TrainingNeighbour,
-    shown,
-    summary,
 )
-from tumorscope.serve.reader import Gone, Reader
+from tumorscope.serve.reader import Reader
+from tumorscope.serve.review_routes import add_review_routes
 from tumorscope.serve.run_images import ReviewedSet, take_list
-from tumorscope.watching.agreement import agreements
-from tumorscope.watching.cases import Case
 
 PAGE = Path(__file__).parent / "page"
 PATIENCE = 20.0  # seconds that an upload waits for its answer before it is answered with "waiting"
@@ -100,11 +88,8 @@ def make_app(
     )
     app.add_middleware(Guard, hosts=hosts, token=token, requests=reader.limits.requests)
     _handle_errors(app)
-    _add_cases(app, reader)
-    _add_neighbours(app, reader)
-    _add_lists(app, reader, reviewed)
-    _add_pictures(app, reader)
-    _add_reviews(app, reader)
+    add_case_routes(app, reader)
+    add_review_routes(app, reader, reviewed)
     _add_about(app, reader)
     _add_page(app)
     return app
@@ -148,190 +133,6 @@ def _handle_errors(app: FastAPI) -> None:
         return JSONResponse({"detail": f"{place}: {first['msg']}."}, 422)
 
 
-def _found(reader: Reader, case: str) -> Case:
-    found = reader.log.case(case)
-    if found is None:
-        raise HTTPException(404, f"There is no case {case[:40]}.")
-    return found
-
-
-def _add_cases(app: FastAPI, reader: Reader) -> None:
-    @app.post("/api/cases", status_code=201)
-    async def upload(
-        files: Annotated[
-            list[UploadFile], File(description="Images, DICOM objects, NIfTI volumes, or a zip.")
-        ],
-    ) -> list[CaseShown]:
-        """Answer for what is sent: a case for each image and for each series in it.
-
-        A long series is answered with the status `waiting`: its events say how far it is.
-        """
-        if len(files) > reader.limits.files:
-            raise HTTPException(413, f"Send at most {reader.limits.files:,} files at once.")
-        uploads = [(file.filename or "", file.file) for file in files]
-
-        def answered() -> list[CaseShown]:
-            """Take the upload in, and wait for the answer to a single case."""
-            cases = reader.take(uploads)
-            answered = reader.wait(cases[0].id, PATIENCE) if len(cases) == 1 else None
-            found = [answered] if answered else [_found(reader, case.id) for case in cases]
-            return [shown(case, kept=True) for case in found]
-
-        return await run_in_threadpool(answered)
-
-    @app.get("/api/cases")
-    def cases(
-        first: Number = 0,
-        count: Annotated[int, Query(ge=1, le=500)] = 50,
-        label: Annotated[str, Query(max_length=80)] = "",
-        name: Annotated[str, Query(max_length=120)] = "",
-        reviewed: bool | None = None,
-        on: Annotated[str, Query(alias="list", max_length=200)] = "",
-    ) -> CaseList:
-        """List cases of use, the newest first; with `list` those of a review list in its order."""
-        found = reader.log.cases(
-            first=first, count=count, label=label, name=name, reviewed=reviewed, on=on
-        )
-        total = reader.log.total(label=label, name=name, reviewed=reviewed, on=on)
-        return CaseList(cases=[summary(case) for case in found], total=total)
-
-    @app.get("/api/cases/{case}")
-    def one_case(case: str) -> CaseShown:
-        """Return a case with its answer and what readers said of it."""
-        found = _found(reader, case)
-        return shown(found, kept=reader.can_show(found))
-
-    @app.get(
-        "/api/cases/{case}/events",
-        response_class=StreamingResponse,
-        responses={200: {"content": {"text/event-stream": {}}}},
-    )
-    async def events(case: str) -> StreamingResponse:
-        """Say how far the answering of a case is, as server-sent events, until it ends."""
-        await run_in_threadpool(_found, reader, case)
-        return StreamingResponse(_events(reader, case), media_type="text/event-stream")
-
-
-def _add_neighbours(app: FastAPI, reader: Reader) -> None:
-    @app.get("/api/cases/{case}/alike")
-    def alike(case: str) -> list[Alike]:
-        """Return the cases that look most like one to the network."""
-        return [
-            Alike(case=summary(other), likeness=round(likeness, 4))
-            for other, likeness in reader.alike(_found(reader, case))
-        ]
-
-    @app.get("/api/cases/{case}/training")
-    def training(case: str) -> list[TrainingNeighbour]:
-        """Return the training images, of a sample, that look most like a case to the network."""
-        found = reader.most_similar(_found(reader, case))
-        return [
-            TrainingNeighbour(
-                number=own.number,
-                label=own.label,
-                likeness=round(own.likeness, 4),
-                shown=bool(reader.training),
-            )
-            for own in found
-        ]
-
-
-def _add_lists(app: FastAPI, reader: Reader, reviewed: ReviewedSet | None) -> None:
-    @app.get("/api/lists")
-    def lists() -> list[ListShown]:
-        """Return the review lists, how far people are with each, and the labels to choose from."""
-        classes = {reviewed.list: list(reviewed.manifest.classes)} if reviewed else {}
-        return [
-            ListShown(
-                name=own.name,
-                cases=own.cases,
-                reviewed=own.reviewed,
-                labels=classes.get(own.name, sorted(own.labels)),
-                corrects=own.name in classes,
-            )
-            for own in reader.log.lists()
-        ]
-
-    @app.get("/api/corrected.csv", response_class=PlainTextResponse)
-    def corrected() -> PlainTextResponse:
-        """Return the labels of the reviewed data set as readers have corrected them."""
-        if reviewed is None:
-            raise HTTPException(
-                404, "No data set is reviewed here: 'tumorscope serve --review RUN' does that."
-            )
-        cases = (case for case in reader.log.all_cases() if _is_on(case, reviewed.list))
-        content = corrected_csv(reviewed.manifest, cases)
-        return PlainTextResponse(content, media_type="text/csv")
-
-
-def _is_on(case: Case, name: str) -> bool:
-    return case.listed is not None and case.listed.list == name
-
-
-async def _events(reader: Reader, case: str) -> AsyncIterator[str]:
-    job = reader.job(case)
-    while job is not None and not job.finished and not job.error:
-        yield f'event: progress\ndata: {{"done": {job.done}, "total": {job.total}}}\n\n'
-        await asyncio.sleep(LOOK / 4)
-    yield f'event: end\ndata: {{"case": "{case}"}}\n\n'
-
-
-def _add_pictures(app: FastAPI, reader: Reader) -> None:
-    kinds: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
-
-    @app.get("/api/cases/{case}/slices/{number}", response_class=Response, responses=kinds)
-    def one_slice(case: str, number: int) -> Response:
-        """Return a slice as PNG."""
-        return _picture(lambda: reader.slice_png(_found(reader, case), number))
-
-    @app.get("/api/cases/{case}/maps/{number}", response_class=Response, responses=kinds)
-    def one_map(
-        case: str, number: int, method: Annotated[str, Query(max_length=40)] = ""
-    ) -> Response:
-        """Return the map of a slice as PNG, to be laid over it."""
-        if method and method not in reader.methods:
-            known = ", ".join(reader.methods) or "none"
-            raise HTTPException(404, f"This model has no maps called {method}, but these: {known}.")
-        return _picture(lambda: reader.map_png(_found(reader, case), number, method))
-
-    @app.get("/api/training/{number}", response_class=Response, responses=kinds)
-    def one_training(number: int) -> Response:
-        """Return a training image as PNG, where the server was told to show them."""
-        return _picture(lambda: reader.training_png(number))
-
-
-def _picture(make: Callable[[], bytes]) -> Response:
-    try:
-        content = make()
-    except (UsageError, UnreadableImage) as error:
-        raise HTTPException(404, str(error)) from error
-    return Response(content, media_type="image/png", headers={"Cache-Control": "private"})
-
-
-def _add_reviews(app: FastAPI, reader: Reader) -> None:
-    @app.post("/api/cases/{case}/review", status_code=201)
-    def review(case: str, said: ReviewMessage) -> ReviewShown:
-        """Write down what a reader says of a case. What was said before stays as it is."""
-        found = _found(reader, case)
-        slices = int(found.facts.get("slices", 1))
-        if found.answer is not None and (said.slice or 0) >= slices:
-            raise HTTPException(422, f"slice: there are {slices} of this case, counted from 0.")
-        own = said.review()
-        reader.log.add_review(case, own)
-        return ReviewShown(**said.model_dump(), created=own.created)
-
-    @app.get("/api/reviews.csv", response_class=PlainTextResponse)
-    def manifest() -> PlainTextResponse:
-        """Return what readers said as a manifest that `tumorscope train` takes."""
-        content = reviews_csv(reader.log.all_cases())
-        return PlainTextResponse(content, media_type="text/csv")
-
-    @app.get("/api/agreement")
-    def agreement() -> list[Agreement]:
-        """Say how far each two readers agree on the cases that both have read."""
-        return [Agreement(**vars(own)) for own in agreements(reader.log.all_cases())]
-
-
 def _add_about(app: FastAPI, reader: Reader) -> None:
     registry = CollectorRegistry()
     answered = Counter("tumorscope_requests", "Requests", ["method", "status"], registry=registry)
@@ -360,6 +161,7 @@ def _add_about(app: FastAPI, reader: Reader) -> None:
             stores=reader.stores,
         )
 
+    @app.head("/api/health", include_in_schema=False)
     @app.get("/api/health")
     async def health() -> dict[str, str]:
         """Say that the server answers, and of which version it is."""
@@ -374,6 +176,7 @@ def _add_about(app: FastAPI, reader: Reader) -> None:
 
 
 def _add_page(app: FastAPI) -> None:
+    @app.head("/", include_in_schema=False)
     @app.get("/", include_in_schema=False)
     def page() -> FileResponse:
         """Return the page."""

@@ -1,14 +1,15 @@
 """What the interface takes and gives, as its OpenAPI document describes it."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from tumorscope.watching.cases import Case, Review
 
 Status = Literal["waiting", "answered", "failed"]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+ROUNDING = 1e-3  # by how far a side of a box may lie outside
 NOT_FOR_USE = "Research use only, not a medical device."
 
 
@@ -28,6 +29,14 @@ class BoxMessage(Message):
     y_center: Fraction
     width: Annotated[float, Field(gt=0, le=1)]
     height: Annotated[float, Field(gt=0, le=1)]
+
+    @model_validator(mode="after")
+    def _lies_in_the_image(self) -> Self:
+        """Refuse a box that reaches out of the image, but for what rounding does."""
+        for center, side in ((self.x_center, self.width), (self.y_center, self.height)):
+            if center - side / 2 < -ROUNDING or center + side / 2 > 1 + ROUNDING:
+                raise ValueError("the box reaches out of the image")
+        return self
 
 
 class ReviewMessage(Message):

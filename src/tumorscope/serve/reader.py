@@ -1,7 +1,6 @@
 """What the page and the interface ask for: cases taken in, answered, shown, reviewed."""
 
 import contextlib
-import hashlib
 import io
 import logging
 import threading
@@ -10,7 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,11 +22,13 @@ from tumorscope.inference.predict import Predictor
 from tumorscope.inference.series import with_answer
 from tumorscope.records import Prediction, SeriesPrediction
 from tumorscope.serve.answering import Answered, Answering
-from tumorscope.serve.content import ContentFolder
-from tumorscope.serve.decoding import Decoded, Decoder
+from tumorscope.serve.decoding import Decoder
 from tumorscope.serve.job import Job
+from tumorscope.serve.kept import Gone, KeptUploads, Uploads, content_of
 from tumorscope.serve.limits import Busy, Limits, RefusedUpload
 from tumorscope.serve.pictures import Maps, RecentSlices, as_png
+from tumorscope.serve.uploads import Decoded
+from tumorscope.support.text import plural
 from tumorscope.watching.cases import Case, ListEntry
 from tumorscope.watching.log import Log
 
@@ -35,12 +36,6 @@ LOOK = 0.2  # seconds between two looks for room
 JOBS_KEPT = 10_000  # of answered cases, whose progress may still be asked for
 COMPARED = 2000  # cases, the newest, among which those that look alike are sought
 logger = logging.getLogger(__name__)
-
-Uploads = Sequence[tuple[str, BinaryIO]]
-
-
-class Gone(TumorscopeError):
-    """Images of a case that were not kept."""
 
 
 class Reader:
@@ -78,8 +73,8 @@ class Reader:
         self.predictor = Predictor(bundle, threads=1)
         self.model = card_digest(self.predictor.card)
         self.log = log
-        self._store = ContentFolder(store) if store else None
         self._decoder = Decoder(self.limits)
+        self._kept = KeptUploads(store, self._decoder)
         self._answering = Answering(self.predictor, workers)
         self._jobs: OrderedDict[str, Job] = OrderedDict()
         self._pixels = RecentSlices(self.limits.kept)
@@ -97,18 +92,18 @@ class Reader:
 
     def _catch_up(self) -> None:
         """Answer the cases without an answer whose images are kept; others may be another's."""
-        if self._store is None:
+        if not self.stores:
             return
         for case in [own for own in self.log.all_cases() if own.answer is None and own.files]:
             if case.id in self._jobs:
                 continue
             try:
                 self._wait_for_room()
-                decoded = self._decoded(case)
+                decoded = self._kept.decode(case)
                 self._reserve(decoded.pixels.nbytes)
                 self._begin(case, decoded)
             except (Gone, RefusedUpload) as error:
-                self._write_error(case.id, case, str(error))
+                self._write_unanswered(case.id, case, str(error))
             except Exception:
                 logger.exception("case %s", case.id)
 
@@ -135,6 +130,8 @@ class Reader:
     def take(self, uploads: Uploads) -> list[Case]:
         """Take in an upload; return its cases, which are being answered.
 
+        What cannot be answered is a case, too, beside others that can.
+
         Raises:
             Busy: too much waits to be answered.
             RefusedUpload: nothing in it can be answered.
@@ -142,7 +139,7 @@ class Reader:
         """
         self._reserve(0)
         decoded = self._decoder(uploads)
-        return self._add_all(decoded, lambda: self._keep(uploads))
+        return self._add_all(decoded, lambda: self._kept.keep(uploads))
 
     def take_listed(self, image: str, path: Path, listed: ListEntry) -> None:
         """Take in an image of a review list, and wait until it is answered.
@@ -162,7 +159,7 @@ class Reader:
         content = read_bytes(path)
         decoded = replace(self._decoder.image(path.name, content), name=image)
         kept = [(path.name, io.BytesIO(content))]
-        (case,) = self._add_all([decoded], lambda: self._keep(kept), listed)
+        (case,) = self._add_all([decoded], lambda: self._kept.keep(kept), listed)
         self.wait(case.id, self.limits.seconds)
 
     def _reserve(self, size: int) -> None:
@@ -181,15 +178,6 @@ class Reader:
         with self._counting:
             self._waiting -= size
 
-    def _keep(self, uploads: Uploads) -> list[tuple[str, str]]:
-        """Keep an upload; where that fails it is the server's fault, not the upload's."""
-        if self._store is None:
-            return []
-        try:
-            return [(name, self._store.put(content)) for name, content in uploads]
-        except TumorscopeError as error:
-            raise UsageError(str(error)) from error
-
     def _add_all(
         self,
         decoded: Sequence[Decoded],
@@ -203,11 +191,11 @@ class Reader:
         try:
             kept = keep()
             for part, own in enumerate(decoded):
-                files = {"uploads": kept, "part": part} if kept else {}
+                files = {"uploads": kept, "part": part} if kept and len(own.pixels) else {}
                 case = self.log.add_case(
                     own.name,
                     own.kind,
-                    _digest(own),
+                    content_of(own),
                     patient=own.patient,
                     files=files,
                     listed=listed,
@@ -254,7 +242,7 @@ class Reader:
     @property
     def stores(self) -> bool:
         """Whether what is uploaded is kept."""
-        return self._store is not None
+        return self._kept.keeps
 
     def can_show(self, case: Case) -> bool:
         """Say whether the slices of a case can be shown."""
@@ -295,6 +283,9 @@ class Reader:
 
     def _begin(self, case: Case, decoded: Decoded) -> None:
         """Have the slices of a case answered, and the answer written down in the end."""
+        if not len(decoded.pixels):
+            self._write_unanswered(case.id, decoded, decoded.error, decoded.reason)
+            return
         self._pixels.put(case.id, decoded.pixels)
         job = Job(case, len(decoded.pixels))
         with self._counting:
@@ -343,42 +334,24 @@ class Reader:
             logger.exception("case %s", job.case.id)
             message = str(error) if isinstance(error, TumorscopeError) else "it cannot be answered"
             with contextlib.suppress(TumorscopeError):  # where the log itself is the trouble
-                self._write_error(job.case.id, decoded, message)
+                self._write_unanswered(job.case.id, decoded, message)
             job.advance(error=message)
         else:
             job.advance(finished=True)
 
-    def _write_error(self, case: str, of: Case | Decoded, error: str) -> None:
+    def _write_unanswered(
+        self, case: str, of: Case | Decoded, error: str | None, reason: str = ""
+    ) -> None:
         make = Prediction if of.kind == "image" else SeriesPrediction
-        self.log.add_answer(case, self.model, make(of.name, error=error), {})
+        self.log.add_answer(case, self.model, make(of.name, error=error, reason=reason), {})
 
     def _slice(self, case: Case, number: int) -> NDArray[Any]:
         pixels = self._pixels.get(case.id)
         if pixels is None:
-            pixels = self._decoded(case).pixels
+            pixels = self._kept.decode(case).pixels
             self._pixels.put(case.id, pixels)
         if not 0 <= number < len(pixels):
-            raise UsageError(f"The case has {len(pixels)} slices; there is no slice {number}.")
+            raise UsageError(
+                f"The case has {plural(len(pixels), 'slice')}; there is no slice {number}."
+            )
         return np.asarray(pixels[number])
-
-    def _decoded(self, case: Case) -> Decoded:
-        """Read a case again from what was kept."""
-        if self._store is None or not case.files:
-            raise Gone("The images of this case were not kept: the server keeps none.")
-        opened: list[tuple[str, BinaryIO]] = []
-        try:
-            for name, address in case.files["uploads"]:
-                content = self._store.open(address)
-                if content is None:
-                    raise Gone("The images of this case are no longer in the store.")
-                opened.append((name, content))
-            return self._decoder(opened)[int(case.files["part"])]
-        finally:
-            for _, content in opened:
-                content.close()
-
-
-def _digest(decoded: Decoded) -> str:
-    found = hashlib.sha256(str((decoded.pixels.shape, str(decoded.pixels.dtype))).encode())
-    found.update(np.ascontiguousarray(decoded.pixels).tobytes())
-    return found.hexdigest()

@@ -79,8 +79,8 @@ class Log:
         except (SQLAlchemyError, OSError) as error:
             self._engine.dispose()
             raise UsageError(
-                f"The log {self.place} cannot be used ({_first_line(error)}): choose another with "
-                "--log, or ask who keeps the database."
+                f"The log {self.place} cannot be used ({_first_line(error)}): choose another, or "
+                "ask whoever keeps it."
             ) from error
         self._writer = GroupedWriter(self._engine)
 

@@ -15,6 +15,7 @@ from tumorscope.metrics.intervals import Clusters
 from tumorscope.schema.labels import same_class
 from tumorscope.schema.watch import DriftFound, Moment, Watched
 from tumorscope.schema.wording import with_interval
+from tumorscope.support.text import plural
 from tumorscope.watching.cases import Case, owner
 from tumorscope.watching.drift import BATCH, FITTED, REFERENCE, Drift, find_drift
 from tumorscope.watching.log import Log
@@ -297,7 +298,7 @@ def _cautions(
     """Yield what is odd about the truths."""
     if truths and not any(_looked_up(case, truths) for case in cases):
         yield (
-            f"None of {len(truths):,} truths is of a case of this log: they begin with "
+            "No truth of the table is of a case of this log: the truths begin with "
             f"'{next(iter(truths))}', the cases with '{cases[0].name}'; --by names the column."
         )
     answers = [case.answer or {} for case, _ in known]
@@ -306,8 +307,8 @@ def _cautions(
     if strange:
         named = ", ".join(name for name, _ in strange.most_common(3))
         yield (
-            f"{strange.total()} truths are of classes that the model does not have ({named}): each "
-            "counts as an error."
+            f"{plural(strange.total(), 'truth is of a class', 'truths are of classes')} that the "
+            f"model does not have ({named}): each counts as an error."
         )
 
 
@@ -318,9 +319,11 @@ def _sentences(watched: Watched, evidence: float) -> list[str]:
     else:
         last = watched.moments[-1]
         said.append(
-            f"It was right on {with_interval(watched.accuracy)} of {watched.truths} answered cases "
-            f"of {watched.patients} patients; mean accuracy of a patient {last.accuracy:.1%}, with "
-            f"bounds that hold however often one looks: {last.low:.1%} to {last.high:.1%}."
+            f"It was right on {with_interval(watched.accuracy)} of "
+            f"{plural(watched.truths, 'answered case')} of "
+            f"{plural(watched.patients, 'patient')}; mean accuracy of a patient "
+            f"{last.accuracy:.1%}, with bounds that hold however often one looks: "
+            f"{last.low:.1%} to {last.high:.1%}."
         )
         if watched.fell is not None:
             said.append(
@@ -334,7 +337,7 @@ def _sentences(watched: Watched, evidence: float) -> list[str]:
                 f"{evidence:.2g}; the alarm is at 20)."
                 + "".join(
                     f" Had it been {name} lower from the start, the best possible test would need "
-                    f"about {count} more patients."
+                    f"about {plural(count, 'more patient')}."
                     for name, count in watched.needed.items()
                     if count
                 )

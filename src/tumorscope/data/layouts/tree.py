@@ -22,6 +22,8 @@ OTHER_SUFFIXES = {
     *(".dcm", ".nii", ".h5", ".svg", ".log", ".db", ".ini"),
 }
 SCAN_ENDINGS = (".dcm", ".dicom", ".ima", ".nii", ".nii.gz", ".mgz", ".mgh")
+# By length, so that `.nii.gz` is found before `.gz`.
+KNOWN_ENDINGS = sorted(IMAGE_SUFFIXES | OTHER_SUFFIXES | {*SCAN_ENDINGS}, key=len)[::-1]
 BEGINNING = 160  # bytes of a file that tell what it is
 BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM", b"II*\x00", b"MM\x00*", b"RIFF")
 

@@ -75,6 +75,9 @@ class Series:
 def group_objects(objects: Iterable[tuple[str, DicomObject]]) -> list[Series]:
     """Sort objects into series, and each series along its normal.
 
+    A series is called the same wherever it lies; of several copies, each in a folder of its own,
+    only the first is.
+
     Args:
         objects: paths relative to the data set, and headers.
     """
@@ -88,11 +91,16 @@ def group_objects(objects: Iterable[tuple[str, DicomObject]]) -> list[Series]:
             frames[key].append(frame)
             if key not in known:
                 told = (own.scanner, own.field_strength, own.identifiers)
-                known[key] = Series(folder, repr(key), own.patient, (), *told)
-    return [
+                known[key] = Series(folder, repr(key[1:]), own.patient, (), *told)
+    parts = [
         part
         for key, series in known.items()
         for part in _in_order(replace(series, frames=tuple(frames[key])))
+    ]
+    first = {part.uid: part for part in reversed(parts)}
+    return [
+        part if first[part.uid] is part else replace(part, uid=f"{part.uid}/{part.folder}")
+        for part in parts
     ]
 
 

@@ -197,12 +197,11 @@ def _facts(name: str, series: Series) -> SeriesFacts:
 def _of_volumes(
     root: Path, files: Sequence[str], options: ScanOptions
 ) -> Iterator[Stack | LeftOut]:
-    marked = {path for path in files if _stem(path).lower().endswith(SEGMENTED)}
+    marked = {path for path in files if refused_segmentation(path)}
     stems = Counter(_stem(path) for path in files)
     for path in files:
         if path in marked:
-            reason = "a segmentation, read beside the volumes that it marks"
-            yield LeftOut(path, reason, refused=True)
+            yield LeftOut(path, refused_segmentation(path), refused=True)
             continue
         try:
             volume = open_nifti(read_bytes(root / path), options.plane)
@@ -230,6 +229,18 @@ def _of_volume(
         boxes={number: box for number, mask in masks.items() if (box := _box(mask))},
         volumes=volume.volumes,
     )
+
+
+def refused_segmentation(path: str) -> str:
+    """Return why a file is not answered, if its name says that it is a segmentation.
+
+    >>> refused_segmentation("BraTS-001_seg.nii.gz")
+    'a segmentation, read beside the volumes that it marks'
+    """
+    is_volume = path.lower().endswith(ENDINGS)
+    if is_volume and _stem(path).lower().endswith(SEGMENTED):
+        return "a segmentation, read beside the volumes that it marks"
+    return ""
 
 
 def patient_of_volume(path: str, *, stem_is_patient: bool) -> str:
