@@ -1,11 +1,14 @@
 """The log on SQLite and on a real PostgreSQL: rows are added, never changed, never lost."""
 
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -23,6 +26,7 @@ from tumorscope.watching.log import Log
 from tumorscope.watching.tables import METADATA
 from tumorscope.watching.watch import watch_log
 
+NOBODY = 65534
 ANSWER = Prediction("a.png", "glioma", {"glioma": 0.75, "pituitary": 0.25}, ("glioma",), True)
 
 
@@ -189,6 +193,40 @@ def test_what_cannot_be_opened_is_a_sentence(tmp_path: Path, place: str) -> None
     log.close()
     with pytest.raises(UsageError, match="of a later version"):
         Log(place)
+
+
+@contextmanager
+def powerless() -> Iterator[None]:
+    """Open files as someone who may write to none that is not theirs."""
+    was_root = os.geteuid() == 0
+    if was_root:
+        os.setresuid(NOBODY, NOBODY, 0)
+    try:
+        yield
+    finally:
+        if was_root:
+            os.setresuid(0, 0, 0)
+
+
+def test_a_log_is_read_where_it_cannot_be_written() -> None:
+    """While someone else writes to it, and when nobody does; and it stays as it is."""
+    with TemporaryDirectory() as folder, TemporaryDirectory() as empty:
+        log = Log(folder)
+        case = filled(log)
+        for path in (Path(folder), *Path(folder).iterdir()):
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        for closed in (False, True):
+            if closed:
+                log.close()
+            with powerless():
+                reader = Log(folder, reading=True)
+                assert [own.id for own in reader.all_cases()] == [case]
+                reader.close()
+        with powerless(), pytest.raises(UsageError, match="cannot be used"):
+            Log(folder)
+        with pytest.raises(UsageError, match="no log"):
+            Log(empty, reading=True)
+        Path(folder).chmod(0o755)
 
 
 WRITER = """

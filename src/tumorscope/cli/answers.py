@@ -11,6 +11,7 @@ import typer
 
 from tumorscope.errors import TumorscopeError
 from tumorscope.support.files import drop_output
+from tumorscope.support.text import plural
 
 if TYPE_CHECKING:
     from tumorscope.inference.archive import Answer, ArchiveCounts
@@ -51,8 +52,7 @@ def conclude(scored: "ArchiveCounts", inputs: list[str], out: Path | None) -> No
     if out is not None:
         typer.echo(f"{scored.inputs} answers: {out}", err=True)
     if scored.refused:
-        what = "input does" if scored.refused == 1 else "inputs do"
-        typer.echo(f"Refused: {scored.refused} {what} not look like the training slices.", err=True)
+        typer.echo(f"Refused: {plural(scored.refused, 'input')}; each says why.", err=True)
     if scored.failed:
         typer.echo(f"{scored.failed} of {scored.inputs} files could not be read.", err=True)
         raise typer.Exit(1)

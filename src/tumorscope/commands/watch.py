@@ -54,7 +54,7 @@ def watch(
         if expect is None and accuracy is not None:
             expect = accuracy.low or accuracy.value
     truths = None if truth is None else read_truths(Path(truth), by, label, patient, known)
-    opened = Log(log, start=False)
+    opened = Log(log, reading=True)
     try:
         if expect is None:
             raise UsageError(

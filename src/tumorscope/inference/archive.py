@@ -55,7 +55,7 @@ class ArchiveCounts:
     Attributes:
         inputs: how many there were.
         failed: how many could not be read.
-        refused: how many do not look like the training slices.
+        refused: how many were read and are not answered.
     """
 
     inputs: int = 0

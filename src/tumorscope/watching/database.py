@@ -1,7 +1,9 @@
 """Where a log lies: a SQLite file in a folder, or a PostgreSQL database, brought up to date."""
 
+import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from alembic import command
 from alembic.config import Config
@@ -17,8 +19,13 @@ DRIVER = "postgresql+pg8000"
 READING = "tumorscope_reading"  # marks connections that write nothing
 
 
-def open_database(place: str) -> tuple[str, Engine]:
-    """Return where a log is, fit to be shown, and what connects to it."""
+def open_database(place: str, *, reading: bool = False) -> tuple[str, Engine]:
+    """Return where a log is, fit to be shown, and what connects to it.
+
+    Args:
+        place: a folder, or an address of PostgreSQL.
+        reading: whether it is there and only read, so that its folder need not be writable.
+    """
     if place.startswith(POSTGRESQL):
         address = DRIVER + place[place.index(":") :]
         engine = create_engine(address, pool_pre_ping=True)
@@ -26,14 +33,27 @@ def open_database(place: str) -> tuple[str, Engine]:
     folder = Path(place)
     with explained(folder, "with --log"):
         folder.mkdir(parents=True, exist_ok=True)
+    writable = not reading or all(os.access(own, os.W_OK) for own in (folder, folder / DATABASE))
     engine = create_engine(
-        f"sqlite:///{folder / DATABASE}",
+        f"sqlite:///{folder / DATABASE}" if writable else _to_read(folder / DATABASE),
         poolclass=QueuePool,
         connect_args={"timeout": PATIENCE, "check_same_thread": False},
     )
-    event.listen(engine, "connect", _prepare)
-    event.listen(engine, "begin", _begin)
+    if writable:
+        event.listen(engine, "connect", _prepare)
+        event.listen(engine, "begin", _begin)
     return str(folder), engine
+
+
+def _to_read(database: Path) -> str:
+    """Return the address of a database beside which nothing can be written.
+
+    While someone writes to it, SQLite reads along by the files that lie beside it. Where there are
+    none nobody does, and it must be told so, since it would want to make them.
+    """
+    beside = database.with_name(f"{database.name}-wal").exists()
+    how = "mode=ro" if beside else "immutable=1"
+    return f"sqlite:///file:{quote(str(database.absolute()))}?{how}&uri=true"
 
 
 def _prepare(connection: Any, _: object) -> None:

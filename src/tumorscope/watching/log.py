@@ -52,20 +52,21 @@ class Log:
         place: the folder, or the database without its password.
     """
 
-    def __init__(self, place: str | Path, *, start: bool = True) -> None:
+    def __init__(self, place: str | Path, *, reading: bool = False) -> None:
         """Open a log, or start one; one of an earlier version is brought up to date.
 
         Args:
             place: a folder, or `postgresql://user:password@host/database`.
-            start: whether to start one where there is none.
+            reading: whether it is only read: where there is none, none is started, and a folder
+                that cannot be written to is no obstacle.
 
         Raises:
             UsageError: it cannot be reached, written to, is of a later version, or is not there.
         """
         is_folder = not str(place).startswith(POSTGRESQL)
-        if is_folder and not start and not (Path(place) / DATABASE).is_file():
+        if is_folder and reading and not (Path(place) / DATABASE).is_file():
             raise UsageError(f"There is no log in {place}: 'predict --log' and 'serve' keep one.")
-        self.place, self._engine = open_database(str(place))
+        self.place, self._engine = open_database(str(place), reading=reading)
         self._reader = self._engine.execution_options(**{READING: True})
         try:
             with self._engine.begin() as connection:
