@@ -95,4 +95,5 @@ def _processor() -> str:
         return platform.machine()
     names = [line.partition(":")[2].strip() for line in facts.splitlines() if "model name" in line]
     units = " with AMX" if "amx_bf16" in facts else ""
+    units = units or (" with AVX512-BF16" if "avx512_bf16" in facts else "")
     return f"{names[0] if names else platform.machine()}{units}"

@@ -38,6 +38,7 @@ from tumorscope.serve.app import make_app
 from tumorscope.serve.decoding import Decoder
 from tumorscope.serve.limits import Limits
 from tumorscope.serve.reader import Reader
+from tumorscope.serve.uploads import collect, decode_upload
 from tumorscope.watching.log import Log
 
 Files = list[tuple[str, tuple[str, bytes]]]
@@ -157,13 +158,15 @@ def test_what_cannot_be_answered_is_named_beside_what_can(
         archive.writestr("read me.txt", "what this is")
         archive.writestr("__MACOSX/._a.png", b"\x00\x05")
         archive.writestr("cut.png", good[:200])
-        archive.writestr("cut too.png", good[:200])
+        archive.writestr("folder/cut.png", good[:200])
+        archive.writestr("image.dcm", good)
         archive.write(volume, "sub-01_seg.nii.gz")
         archive.write(volume, volume.name)
     sent = [
         ("files", ("scans.zip", packed.getvalue())),
         ("files", ("first.dcm", first.read_bytes()[:-5000])),
         ("files", (".DS_Store", b"\x00")),
+        ("files", ("bad.zip", b"PK\x03\x04" + bytes(40))),
         *as_files(*others, images[0]),
     ]
     cases = client.post("/api/cases", files=sent).json()
@@ -174,13 +177,31 @@ def test_what_cannot_be_answered_is_named_beside_what_can(
         (series, "series", "answered", False),
         ("sub-01_t1.nii.gz", "series", "answered", True),  # read, but noise: the gate refuses it
         (images[0].name, "image", "answered", False),
+        ("image.dcm", "image", "answered", False),  # by its content
+        ("bad.zip", "image", "failed", True),
         ("first.dcm", "series", "failed", True),
         ("cut.png and 1 more", "image", "failed", True),
-        ("sub-01_seg.nii.gz", "series", "answered", True),
+        ("sub-01_seg.nii.gz", "series", "failed", True),
     }
     assert found[0]["slices"] == 2
     codes = [client.get(f"/api/cases/{own['id']}/slices/0").status_code for own in found]
-    assert codes == [200] * 3 + [410] * 3
+    assert codes == [200] * 4 + [404] * 4
+    assert [own["kept"] for own in cases] == [True] * 4 + [False] * 4
+
+
+def test_an_upload_is_read_again_after_a_death_and_within_its_limits(
+    tmp_path: Path, images: list[Path]
+) -> None:
+    """The second attempt finds all that the first did; what becomes too large is refused."""
+    (tmp_path / "in").mkdir()
+    for number, path in enumerate(images[:3]):
+        shutil.copy(path, tmp_path / "in" / f"0000{number}.png")
+    names = [path.name for path in images[:3]]
+    for _ in range(2):
+        assert not decode_upload(tmp_path, names, Limits())
+        assert [own.name for own in collect(tmp_path / "out")] == names
+    assert "MB" in decode_upload(tmp_path, names, Limits(waiting=10_000))
+    assert "more than 2 files" in decode_upload(tmp_path, names, Limits(files=2))
 
 
 def _answered(client: TestClient, case: str) -> dict[str, object]:
@@ -370,7 +391,7 @@ def test_without_a_store_nothing_is_kept(
         )
         assert own.get(f"/api/cases/{second}/slices/0").status_code == 200
         gone = own.get(f"/api/cases/{first}/slices/0")
-        assert (gone.status_code, "keeps none" in gone.json()["detail"]) == (410, True)
+        assert (gone.status_code, "not kept" in gone.json()["detail"]) == (410, True)
         assert not own.get(f"/api/cases/{first}").json()["kept"]
     assert [path.name for path in tmp_path.iterdir()] == ["log"]
 

@@ -26,10 +26,13 @@ export function between(one: Point, other: Point): Box {
   return { x_center: (x0 + x1) / 2, y_center: (y0 + y1) / 2, width: x1 - x0, height: y1 - y0 };
 }
 
+/** Where the middle of a side may lie, so that all of it is in the image. */
+const within = (centre: number, side: number) => Math.min(Math.max(centre, side / 2), 1 - side / 2);
+
 export function nudged(box: Box, [x, y]: Point, resize: boolean): Box {
-  return resize
-    ? { ...box, width: cut(box.width + x * STEP, STEP), height: cut(box.height + y * STEP, STEP) }
-    : { ...box, x_center: cut(box.x_center + x * STEP), y_center: cut(box.y_center + y * STEP) };
+  const [width, height] = resize ? [cut(box.width + x * STEP, STEP), cut(box.height + y * STEP, STEP)] : [box.width, box.height];
+  const [dx, dy] = resize ? [0, 0] : [x * STEP, y * STEP];
+  return { width, height, x_center: within(box.x_center + dx, width), y_center: within(box.y_center + dy, height) };
 }
 
 /** What of a box a point takes hold of, sides within a reach; null beside it. */
@@ -48,7 +51,6 @@ export function held(box: Box, point: Point, reach: Point): Hold | null {
 export function dragged(box: Box, hold: Hold, from: Point, to: Point): Box {
   const [dx, dy] = [to[0] - from[0], to[1] - from[1]];
   if (!hold.x && !hold.y) {
-    const within = (centre: number, side: number) => Math.min(Math.max(centre, side / 2), 1 - side / 2);
     return { ...box, x_center: within(box.x_center + dx, box.width), y_center: within(box.y_center + dy, box.height) };
   }
   const { x, y } = sides(box);

@@ -200,8 +200,9 @@ export function Reader() {
   );
 }
 
-/** Say how many cases an upload came to, and how many of them stand for what could not be read. */
+/** Say how many cases an upload came to, and how many of them stand for files that cannot be answered. */
 function takenIn(taken: Case[]): string {
-  const unread = taken.filter((one) => one.status === "failed").length;
-  return `${taken.length} cases were taken in${unread ? `, ${unread} of them not readable: see the list` : ""}.`;
+  const failed = taken.filter((one) => one.status === "failed").length;
+  const which = failed === 1 ? "1 of them stands" : `${failed} of them stand`;
+  return `${taken.length} cases were taken in${failed ? `; ${which} for files that cannot be answered` : ""}.`;
 }

@@ -52,7 +52,7 @@ def conclude(scored: "ArchiveCounts", inputs: list[str], out: Path | None) -> No
     if out is not None:
         typer.echo(f"{scored.inputs} answers: {out}", err=True)
     if scored.refused:
-        typer.echo(f"Refused: {plural(scored.refused, 'input')}; each says why.", err=True)
+        typer.echo(f"Refused: {plural(scored.refused, 'input')}, each with its reason.", err=True)
     if scored.failed:
         typer.echo(f"{scored.failed} of {scored.inputs} files could not be read.", err=True)
         raise typer.Exit(1)

@@ -162,7 +162,7 @@ class Recipe(Strict):
             `loss`, or the `last`.
         precision: `single`; `bfloat16` for the products of the layers, which some processors do
             much faster; or `auto`, bfloat16 for networks that start from weights where it pays
-            (NVIDIA GPUs, processors with AMX).
+            (NVIDIA GPUs, processors with AMX or AVX512-BF16).
         cache_limit: gigabytes of disk that the outputs of a frozen front may take; above it they
             are computed anew each epoch.
         cache_precision: `half` or `single` precision of these outputs on the disk.

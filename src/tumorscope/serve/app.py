@@ -4,9 +4,9 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import FastAPI, HTTPException, Query, Request
+from fastapi import FastAPI, HTTPException, Request
 from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import (
@@ -37,8 +37,6 @@ from tumorscope.serve.review_routes import add_review_routes
 from tumorscope.serve.run_images import ReviewedSet, take_list
 
 PAGE = Path(__file__).parent / "page"
-PATIENCE = 20.0  # seconds that an upload waits for its answer before it is answered with "waiting"
-LOOK = 1.0  # seconds between two looks at a job
 REFUSED: dict[int | str, dict[str, Any]] = {
     code: {"model": Refusal} for code in (400, 401, 403, 404, 410, 413, 421, 422, 429, 503)
 }
@@ -47,7 +45,6 @@ CANNOT_KEEP = (
     "written down. Free some space there, or start the database, and send it again."
 )
 logger = logging.getLogger(__name__)
-Number = Annotated[int, Query(ge=0, le=1_000_000)]
 
 
 def make_app(

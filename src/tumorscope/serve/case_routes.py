@@ -65,7 +65,7 @@ def _add_cases(app: FastAPI, reader: Reader) -> None:
             cases = reader.take(uploads)
             answered = reader.wait(cases[0].id, PATIENCE) if len(cases) == 1 else None
             found = [answered] if answered else [find_case(reader, case.id) for case in cases]
-            return [shown(case, kept=True) for case in found]
+            return [shown(case, kept=reader.can_show(case)) for case in found]
 
         return await run_in_threadpool(answered)
 

@@ -79,7 +79,6 @@ class Decoder:
         with tempfile.TemporaryDirectory(prefix="tumorscope-") as name:
             folder = Path(name)
             (folder / "in").mkdir()
-            (folder / "out").mkdir()
             for number, (given, content) in enumerate(uploads):
                 with (folder / "in" / to_file_name(number, given)).open("wb") as file:
                     shutil.copyfileobj(content, file)

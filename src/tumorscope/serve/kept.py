@@ -53,7 +53,7 @@ class KeptUploads:
             RefusedUpload: it cannot be read.
         """
         if self._store is None or not case.files:
-            raise Gone("The images of this case were not kept: the server keeps none.")
+            raise Gone("The images of this case were not kept.")
         opened: list[tuple[str, BinaryIO]] = []
         try:
             for name, address in case.files["uploads"]:
@@ -61,13 +61,14 @@ class KeptUploads:
                 if content is None:
                     raise Gone("The images of this case are no longer in the store.")
                 opened.append((name, content))
-            own = self._decoder(opened)[int(case.files["part"])]
+            decoded = self._decoder(opened)
         finally:
             for _, content in opened:
                 content.close()
-        if content_of(own) != case.content:
-            raise Gone("The images of this case read otherwise than when it was answered.")
-        return own
+        part = int(case.files["part"])
+        if part >= len(decoded) or content_of(decoded[part]) != case.content:
+            raise Gone("The images of this case no longer read as they did when they came.")
+        return decoded[part]
 
 
 def content_of(decoded: Decoded) -> str:

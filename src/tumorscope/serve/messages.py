@@ -1,9 +1,9 @@
 """What the interface takes and gives, as its OpenAPI document describes it."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from tumorscope.watching.cases import Case, Review
 
@@ -30,14 +30,6 @@ class BoxMessage(Message):
     width: Annotated[float, Field(gt=0, le=1)]
     height: Annotated[float, Field(gt=0, le=1)]
 
-    @model_validator(mode="after")
-    def _lies_in_the_image(self) -> Self:
-        """Refuse a box that reaches out of the image, but for what rounding does."""
-        for center, side in ((self.x_center, self.width), (self.y_center, self.height)):
-            if center - side / 2 < -ROUNDING or center + side / 2 > 1 + ROUNDING:
-                raise ValueError("the box reaches out of the image")
-        return self
-
 
 class ReviewMessage(Message):
     """What a reader says of a case."""
@@ -48,6 +40,13 @@ class ReviewMessage(Message):
     slice: Annotated[int, Field(ge=0, le=100_000)] | None = None
     box: BoxMessage | None = None
     comment: Annotated[str, Field(max_length=4000)] = ""
+
+    def box_lies_outside(self) -> bool:
+        """Say whether a box reaches out of the image, but for what rounding does."""
+        if self.box is None:
+            return False
+        sides = ((self.box.x_center, self.box.width), (self.box.y_center, self.box.height))
+        return any(abs(center - 0.5) + side / 2 > 0.5 + ROUNDING for center, side in sides)
 
     def review(self) -> Review:
         """Return it as the log takes it."""

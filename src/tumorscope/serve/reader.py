@@ -29,7 +29,7 @@ from tumorscope.serve.limits import Busy, Limits, RefusedUpload
 from tumorscope.serve.pictures import Maps, RecentSlices, as_png
 from tumorscope.serve.uploads import Decoded
 from tumorscope.support.text import plural
-from tumorscope.watching.cases import Case, ListEntry
+from tumorscope.watching.cases import NOTHING, Case, ListEntry
 from tumorscope.watching.log import Log
 
 LOOK = 0.2  # seconds between two looks for room
@@ -103,7 +103,7 @@ class Reader:
                 self._reserve(decoded.pixels.nbytes)
                 self._begin(case, decoded)
             except (Gone, RefusedUpload) as error:
-                self._write_unanswered(case.id, case, str(error))
+                self._write_error(case.id, case, str(error))
             except Exception:
                 logger.exception("case %s", case.id)
 
@@ -191,7 +191,7 @@ class Reader:
         try:
             kept = keep()
             for part, own in enumerate(decoded):
-                files = {"uploads": kept, "part": part} if kept and len(own.pixels) else {}
+                files = {"uploads": kept, "part": part} if kept else {}
                 case = self.log.add_case(
                     own.name,
                     own.kind,
@@ -246,6 +246,8 @@ class Reader:
 
     def can_show(self, case: Case) -> bool:
         """Say whether the slices of a case can be shown."""
+        if case.content == NOTHING:
+            return False
         return self._pixels.get(case.id) is not None or (self.stores and bool(case.files))
 
     @property
@@ -283,8 +285,8 @@ class Reader:
 
     def _begin(self, case: Case, decoded: Decoded) -> None:
         """Have the slices of a case answered, and the answer written down in the end."""
-        if not len(decoded.pixels):
-            self._write_unanswered(case.id, decoded, decoded.error, decoded.reason)
+        if decoded.error is not None:
+            self._write_error(case.id, decoded, decoded.error)
             return
         self._pixels.put(case.id, decoded.pixels)
         job = Job(case, len(decoded.pixels))
@@ -334,16 +336,14 @@ class Reader:
             logger.exception("case %s", job.case.id)
             message = str(error) if isinstance(error, TumorscopeError) else "it cannot be answered"
             with contextlib.suppress(TumorscopeError):  # where the log itself is the trouble
-                self._write_unanswered(job.case.id, decoded, message)
+                self._write_error(job.case.id, decoded, message)
             job.advance(error=message)
         else:
             job.advance(finished=True)
 
-    def _write_unanswered(
-        self, case: str, of: Case | Decoded, error: str | None, reason: str = ""
-    ) -> None:
+    def _write_error(self, case: str, of: Case | Decoded, error: str) -> None:
         make = Prediction if of.kind == "image" else SeriesPrediction
-        self.log.add_answer(case, self.model, make(of.name, error=error, reason=reason), {})
+        self.log.add_answer(case, self.model, make(of.name, error=error), {})
 
     def _slice(self, case: Case, number: int) -> NDArray[Any]:
         pixels = self._pixels.get(case.id)

@@ -64,6 +64,8 @@ def _add_reviews(app: FastAPI, reader: Reader) -> None:
         slices = int(found.facts.get("slices", 1))
         if found.answer is not None and (said.slice or 0) >= slices:
             raise HTTPException(422, f"slice: there are {slices} of this case, counted from 0.")
+        if said.box_lies_outside():
+            raise HTTPException(422, "box: it reaches out of the image.")
         own = said.review()
         reader.log.add_review(case, own)
         return ReviewShown(**said.model_dump(), created=own.created)

@@ -1,8 +1,11 @@
-"""What an upload holds: its files unpacked, told apart, and read. Runs where it may die."""
+"""What an upload holds: its files unpacked, told apart, and read, in a process that may die."""
 
 import json
+import lzma
+import os
+import shutil
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -10,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tumorscope.data.layouts.tree import KNOWN_ENDINGS, is_stray, walk
+from tumorscope.data.layouts.tree import KNOWN_ENDINGS, begins_like_image, is_stray, walk
 from tumorscope.data.read import decode_image, read_image
 from tumorscope.data.scans.stacks import (
     Stack,
+    is_segmentation,
     open_stacks,
     patient_of_volume,
-    refused_segmentation,
 )
 from tumorscope.errors import TumorscopeError, UnreadableImage
 from tumorscope.inference.series import holds_series
@@ -27,8 +30,18 @@ from tumorscope.watching.record import picture_facts
 ZIP = b"PK\x03\x04"
 LONGEST = 120  # characters of a name that are kept
 DESCRIBED = "described.json"
-NOTHING = np.zeros((0, 0, 0), np.uint8)
+NO_SLICES = np.zeros((0, 0, 0), np.uint8)
+A_SEGMENTATION = "a segmentation, by its name, not a scan: send the volume that it marks"
 TOLD = 3  # reasons that a refusal gives
+DAMAGED = (  # what reading a zip raises
+    zipfile.BadZipFile,
+    zipfile.zlib.error,  # type: ignore[attr-defined]
+    lzma.LZMAError,
+    NotImplementedError,
+    RuntimeError,
+    EOFError,
+    ValueError,
+)
 NO_IMAGE = (
     "There is no image in it: send JPEG, PNG, TIFF, DICOM or NIfTI files, or a zip of them; a zip "
     "within a zip is not opened."
@@ -48,8 +61,7 @@ class Decoded:
         plane: of a series; empty where unknown.
         positions: of the slices along the normal, in mm.
         facts: width, height, mean and spread of grey levels, scanner.
-        error: why it could not be read; None where it could.
-        reason: why it is refused, having been read; empty where it is not.
+        error: why it cannot be answered; None where it can.
     """
 
     name: str
@@ -60,7 +72,6 @@ class Decoded:
     positions: tuple[float | None, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
     error: str | None = None
-    reason: str = ""
 
 
 def shown_upload(given: str) -> str:
@@ -103,9 +114,19 @@ def decode_upload(folder: Path, names: Sequence[str], limits: Limits) -> str:
         names: as the client gives them.
         limits: of what is read.
     """
+    left = limits.waiting
     try:
-        files = _Unpacking(folder / "files", limits).unpack(folder / "in", names)
-        for number, case in enumerate(_cases(folder / "files", files, limits)):
+        for name in ("files", "out"):  # the process may have died over an earlier attempt
+            shutil.rmtree(folder / name, ignore_errors=True)
+            (folder / name).mkdir()
+        unread = _Unread()
+        files = _Unpacking(folder / "files", limits, unread).unpack(folder / "in", names)
+        for number, case in enumerate(_cases(folder / "files", files, limits, unread)):
+            left -= case.pixels.nbytes
+            if left < 0:
+                raise RefusedUpload(
+                    f"Its slices take more than {limits.waiting >> 20:,} MB: send fewer at once."
+                )
             own = folder / "out" / f"{number:05}"
             own.mkdir()
             np.save(own / "pixels.npy", case.pixels, allow_pickle=False)
@@ -142,9 +163,8 @@ class _Unpacking:
     What an operating system leaves behind in a zip or a dropped folder is left out.
     """
 
-    def __init__(self, target: Path, limits: Limits) -> None:
-        target.mkdir()
-        self._target, self._limits = target, limits
+    def __init__(self, target: Path, limits: Limits, unread: "_Unread") -> None:
+        self._target, self._limits, self._unread = target, limits, unread
         self._left = limits.unpacked
         self._names: dict[str, str] = {}
 
@@ -152,17 +172,21 @@ class _Unpacking:
         """Return what each file is called by the client, by its own name.
 
         Raises:
-            RefusedUpload: a zip is damaged or becomes too large.
+            RefusedUpload: there are too many, or a zip becomes too large.
         """
         for path, given in zip(sorted(folder.iterdir()), names, strict=True):
             if path.suffix in ("", ".zip") and _is_zip(path):
                 self._unzip(path, shown_upload(given))
-            elif len(names) == 1 or not is_stray(shown_upload(given)):
-                path.rename(self._place(given))
+            elif len(names) == 1 or not _is_left_behind(given):
+                os.link(path, self._place(given))
         return self._names
 
     def _place(self, given: str) -> Path:
         """Return where the next file goes, and remember what it is called."""
+        if len(self._names) >= self._limits.files:
+            raise RefusedUpload(
+                f"There are more than {self._limits.files:,} files in it: send fewer at once."
+            )
         own = to_file_name(len(self._names), given)
         self._names[own] = shown_upload(given)
         return self._target / own
@@ -170,16 +194,11 @@ class _Unpacking:
     def _unzip(self, path: Path, shown: str) -> None:
         try:
             with zipfile.ZipFile(path) as archive:
-                members = [m for m in archive.infolist() if not m.is_dir()]
-                if len(self._names) + len(members) > self._limits.files:
-                    raise RefusedUpload(f"{shown} holds more than {self._limits.files:,} files.")
-                for member in members:
-                    if not _is_left_behind(member.filename):
+                for member in archive.infolist():
+                    if not member.is_dir() and not _is_left_behind(member.filename):
                         self._take(archive, member)
-        except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as err:
-            raise RefusedUpload(f"{shown} is damaged or locked ({err}).") from err
-        except zipfile.zlib.error as error:  # type: ignore[attr-defined]
-            raise RefusedUpload(f"{shown} is damaged ({error}).") from error
+        except DAMAGED as error:
+            self._unread.add(shown, "image", f"the zip is damaged or locked ({error})")
 
     def _take(self, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
         with archive.open(member) as source, self._place(member.filename).open("wb") as file:
@@ -198,18 +217,20 @@ def _is_zip(path: Path) -> bool:
         return file.read(len(ZIP)) == ZIP
 
 
-def _is_left_behind(member: str) -> bool:
-    """Say whether a file of a zip, or a folder that it lies in, is an operating system's own."""
-    return any(is_stray(part) for part in PurePosixPath(member).parts if part.strip("."))
+def _is_left_behind(given: str) -> bool:
+    """Say whether a file, or a folder that it lies in, is an operating system's own."""
+    parts = PurePosixPath(given.replace("\\", "/")).parts
+    return any(is_stray(part) for part in parts if part.strip("."))
 
 
-def _cases(folder: Path, names: dict[str, str], limits: Limits) -> Iterator[Decoded]:
-    """Yield the images and series of a folder, then what in it cannot be answered.
+def _cases(
+    folder: Path, names: dict[str, str], limits: Limits, unread: "_Unread"
+) -> Iterator[Decoded]:
+    """Yield the images and series of a folder, then what cannot be answered.
 
     Raises:
         RefusedUpload: nothing in it can be answered.
     """
-    unread = _Unread()
     answerable = 0
     for case in _read(folder, names, limits, unread):
         answerable += 1
@@ -223,27 +244,25 @@ class _Unread:
     """Files that cannot be answered, told once for each reason, however many there are."""
 
     def __init__(self) -> None:
-        self._names: dict[tuple[str, str, bool], dict[str, None]] = {}
+        self._names: dict[tuple[str, str], list[str]] = {}
 
-    def add(self, name: str, kind: str, reason: str, *, refused: bool = False) -> None:
+    def add(self, name: str, kind: str, reason: str) -> None:
         """Add a file: what it is called, `image` or `series`, and why."""
-        self._names.setdefault((kind, reason, refused), {})[name] = None
+        self._names.setdefault((kind, reason), []).append(name)
 
     def cases(self) -> Iterator[Decoded]:
         """Yield a case for each reason."""
-        for (kind, reason, refused), names in self._names.items():
-            error, why = (None, reason) if refused else (reason, "")
-            yield Decoded(_and_more(names), kind, NOTHING, error=error, reason=why)
+        for (kind, reason), names in self._names.items():
+            yield Decoded(_and_more(names), kind, NO_SLICES, error=reason)
 
     def sentence(self) -> str:
         """Return the first reasons; nothing where there are none."""
-        told = [f"{_and_more(names)}: {reason}" for (_, reason, _), names in self._names.items()]
+        told = [f"{_and_more(names)}: {reason}" for (_, reason), names in self._names.items()]
         return "; ".join(told[:TOLD]) + "." if told else ""
 
 
-def _and_more(names: Iterable[str]) -> str:
-    first, *others = names
-    return f"{first} and {len(others)} more" if others else first
+def _and_more(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
 
 
 def _read(
@@ -251,17 +270,19 @@ def _read(
 ) -> Iterator[Decoded]:
     """Yield the images and series that can be read; files of other kinds are passed over."""
     tree = walk(folder)
-    named = set(tree.scans)
-    scans = [path for path in tree.files if path in named or holds_series(folder / path)]
-    for path in [path for path in scans if refused_segmentation(names[path])]:
-        scans.remove(path)
-        unread.add(names[path], "series", refused_segmentation(names[path]), refused=True)
-    for stack in open_stacks(folder, scans):
+    segmentations = {path for path in tree.files if is_segmentation(names[path])}
+    for path in sorted(segmentations):
+        unread.add(names[path], "series", A_SEGMENTATION)
+    left = [path for path in tree.files if path not in segmentations]
+    scans = {path for path in left if holds_series(folder / path)}
+    scans |= {path for path in tree.scans if path in left and not begins_like_image(folder / path)}
+    for stack in open_stacks(folder, sorted(scans)):
         if isinstance(stack, LeftOut):
-            unread.add(names[stack.image], "series", stack.reason, refused=stack.refused)
+            unread.add(names[stack.image], "series", stack.reason)
         else:
             yield from _series(stack, names, limits, unread)
-    for path in sorted(set(tree.files if len(names) == 1 else tree.images) - set(scans)):
+    images = {*tree.images, *tree.scans} if len(names) > 1 else set(left)
+    for path in sorted(images - scans - segmentations):
         try:
             pixels = read_image(folder / path).pixels[None]
         except UnreadableImage as error:
@@ -279,11 +300,14 @@ def _series(
             f"The series has {len(stack):,} slices, more than {limits.slices:,}: send fewer."
         )
     slices: dict[int, Any] = {}
+    bad: dict[str, str] = {}
     for number in range(len(stack)):
         try:
             slices[number] = stack.read(number).pixels
         except UnreadableImage as error:
-            unread.add(names[stack.files[number]], "series", str(error))
+            bad.setdefault(stack.files[number], str(error))
+    for path, reason in bad.items():
+        unread.add(names[path], "series", reason)
     if not slices:
         return
     pixels: Any = np.stack(list(slices.values()))

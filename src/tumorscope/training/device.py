@@ -52,12 +52,12 @@ def settle_precision(recipe: Recipe, device: str) -> Recipe:
 
 
 def bfloat16_pays(device: str) -> bool:
-    """Say whether a device has matrix units for bfloat16, without which it is no faster."""
+    """Say whether a device multiplies bfloat16 itself, without which it is no faster."""
     if device == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     # Older releases of PyTorch do not say what the processor has.
     capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
-    return device == "cpu" and bool(capabilities.get("amx_bf16"))
+    return device == "cpu" and any(capabilities.get(unit) for unit in ("amx_bf16", "avx512_bf16"))
 
 
 def autocast(recipe: Recipe, device: str) -> torch.autocast:

@@ -1,6 +1,8 @@
 """Where a log lies: a SQLite file in a folder, or a PostgreSQL database, brought up to date."""
 
 import os
+import sqlite3
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -33,27 +35,32 @@ def open_database(place: str, *, reading: bool = False) -> tuple[str, Engine]:
     folder = Path(place)
     with explained(folder, "with --log"):
         folder.mkdir(parents=True, exist_ok=True)
-    writable = not reading or all(os.access(own, os.W_OK) for own in (folder, folder / DATABASE))
+    database = folder / DATABASE
+    if reading and not all(os.access(own, os.W_OK) for own in (folder, database)):
+        return str(folder), create_engine(
+            "sqlite://", poolclass=QueuePool, creator=partial(_open_to_read, database)
+        )
     engine = create_engine(
-        f"sqlite:///{folder / DATABASE}" if writable else _to_read(folder / DATABASE),
+        f"sqlite:///{database}",
         poolclass=QueuePool,
         connect_args={"timeout": PATIENCE, "check_same_thread": False},
     )
-    if writable:
-        event.listen(engine, "connect", _prepare)
-        event.listen(engine, "begin", _begin)
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
     return str(folder), engine
 
 
-def _to_read(database: Path) -> str:
-    """Return the address of a database beside which nothing can be written.
+def _open_to_read(database: Path) -> sqlite3.Connection:
+    """Open a database beside which nothing can be written.
 
     While someone writes to it, SQLite reads along by the files that lie beside it. Where there are
-    none nobody does, and it must be told so, since it would want to make them.
+    none nobody does, and it must be told so, since it would want to make them; what someone begins
+    to write later is not seen.
     """
     beside = database.with_name(f"{database.name}-wal").exists()
     how = "mode=ro" if beside else "immutable=1"
-    return f"sqlite:///file:{quote(str(database.absolute()))}?{how}&uri=true"
+    address = f"file:{quote(str(database.absolute()))}?{how}"
+    return sqlite3.connect(address, uri=True, timeout=PATIENCE, check_same_thread=False)
 
 
 def _prepare(connection: Any, _: object) -> None:

@@ -81,7 +81,7 @@ class Log:
             self._engine.dispose()
             raise UsageError(
                 f"The log {self.place} cannot be used ({_first_line(error)}): choose another, or "
-                "ask whoever keeps it."
+                f"{'let whoever may write to it open it' if reading else 'ask whoever keeps it'}."
             ) from error
         self._writer = GroupedWriter(self._engine)
 

@@ -16,7 +16,7 @@ from tumorscope.schema.labels import same_class
 from tumorscope.schema.watch import DriftFound, Moment, Watched
 from tumorscope.schema.wording import with_interval
 from tumorscope.support.text import plural
-from tumorscope.watching.cases import Case, owner
+from tumorscope.watching.cases import NOTHING, Case, owner
 from tumorscope.watching.drift import BATCH, FITTED, REFERENCE, Drift, find_drift
 from tumorscope.watching.log import Log
 from tumorscope.watching.sequential import (
@@ -210,7 +210,7 @@ def _refuse_ambiguous(cases: Sequence[Case], truths: Mapping[str, Truth]) -> Non
     """Refuse truths whose name is that of different images."""
     contents: dict[str, set[str]] = {}
     for case in cases:
-        for name in _names(case):
+        for name in _names(case) if case.content != NOTHING else ():
             contents.setdefault(name, set()).add(case.content)
     for name in truths:
         if len(contents.get(name, ())) > 1:

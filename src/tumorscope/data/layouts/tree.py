@@ -54,7 +54,7 @@ class Tree:
     def _is_image(self, path: str) -> bool:
         suffix = PurePosixPath(path).suffix.lower()
         return suffix in IMAGE_SUFFIXES or (
-            suffix not in OTHER_SUFFIXES and _beginning(self.root / path).startswith(BEGINNINGS)
+            suffix not in OTHER_SUFFIXES and begins_like_image(self.root / path)
         )
 
     @cached_property
@@ -142,6 +142,11 @@ def walk(root: Path) -> Tree:
 def is_stray(name: str) -> bool:
     """Say whether a file or folder is left behind by an operating system or an editor."""
     return name.startswith(".") or name.casefold() in STRAY_NAMES
+
+
+def begins_like_image(path: Path) -> bool:
+    """Say whether a file begins as an image does, whatever it is called."""
+    return _beginning(path).startswith(BEGINNINGS)
 
 
 def _beginning(path: Path) -> bytes:

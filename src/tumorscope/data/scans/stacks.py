@@ -197,11 +197,12 @@ def _facts(name: str, series: Series) -> SeriesFacts:
 def _of_volumes(
     root: Path, files: Sequence[str], options: ScanOptions
 ) -> Iterator[Stack | LeftOut]:
-    marked = {path for path in files if refused_segmentation(path)}
+    marked = {path for path in files if is_segmentation(path)}
     stems = Counter(_stem(path) for path in files)
     for path in files:
         if path in marked:
-            yield LeftOut(path, refused_segmentation(path), refused=True)
+            reason = "a segmentation, read beside the volumes that it marks"
+            yield LeftOut(path, reason, refused=True)
             continue
         try:
             volume = open_nifti(read_bytes(root / path), options.plane)
@@ -231,16 +232,13 @@ def _of_volume(
     )
 
 
-def refused_segmentation(path: str) -> str:
-    """Return why a file is not answered, if its name says that it is a segmentation.
+def is_segmentation(path: str) -> bool:
+    """Say whether a volume marks the lesions of others, by its name.
 
-    >>> refused_segmentation("BraTS-001_seg.nii.gz")
-    'a segmentation, read beside the volumes that it marks'
+    >>> is_segmentation("BraTS-001_seg.nii.gz"), is_segmentation("BraTS-001_t1ce.nii.gz")
+    (True, False)
     """
-    is_volume = path.lower().endswith(ENDINGS)
-    if is_volume and _stem(path).lower().endswith(SEGMENTED):
-        return "a segmentation, read beside the volumes that it marks"
-    return ""
+    return path.lower().endswith(ENDINGS) and _stem(path).lower().endswith(SEGMENTED)
 
 
 def patient_of_volume(path: str, *, stem_is_patient: bool) -> str:
