@@ -26,7 +26,7 @@ export function Answer({ of, shown, blind, model, onShow }: Properties) {
     );
   const { answer } = of;
   if (!answer) return <p>{of.status === "failed" ? of.note : "It is being answered …"}</p>;
-  if (answer.error) return <p class="warning">{answer.error}</p>;
+  if (answer.error) return <p class="warning">Not answered: {answer.error}</p>;
   const chances = Object.entries(answer.probabilities).sort((one, other) => other[1] - one[1]);
   const others = (answer.set ?? []).filter((name) => name !== answer.label);
   return (

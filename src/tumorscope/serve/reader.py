@@ -346,6 +346,8 @@ class Reader:
         self.log.add_answer(case, self.model, make(of.name, error=error), {})
 
     def _slice(self, case: Case, number: int) -> NDArray[Any]:
+        if case.content == NOTHING:
+            raise UsageError("There is nothing to show of this case.")
         pixels = self._pixels.get(case.id)
         if pixels is None:
             pixels = self._kept.decode(case).pixels
