@@ -13,6 +13,7 @@ from tumorscope.errors import DataError, RecipeError
 from tumorscope.model import build_classifier, build_trunk, split_trunk
 from tumorscope.model.augmentation import draw_edits, edit
 from tumorscope.model.box_head import Located, box_losses, box_overlaps, mean_box
+from tumorscope.model.changes import FilledLesions
 from tumorscope.records import Box
 from tumorscope.schema.recipe import Augment, load_recipe
 from tumorscope.support.files import read_csv
@@ -92,14 +93,17 @@ def test_edits_take_out_what_they_have_drawn() -> None:
     pixels[:, :, 12:16, 12:16] = 250
     pixels[:, :, 0, 0] = 200
     boxes = [[Box(14 / 32, 14 / 32, 4 / 32, 4 / 32)], []]
-    spec = Augment(hide_background=1, fill_lesion=1)
-    changed, filled = edit(pixels, boxes, draw_edits(0, 0, 2), spec)
+    spec, lesions = Augment(hide_background=1, fill_lesion=1), FilledLesions()
+    changed, filled = edit(pixels, [0, 1], boxes, draw_edits(0, 0, 2), spec, lesions)
     assert filled.tolist() == [True, False]
     assert changed[:, 0, 0, 0].tolist() == [0, 0]
     assert abs(int(changed[0, 0, 14, 14]) - 100) <= 1
     assert int(changed[1, 0, 14, 14]) == 250
     assert pixels[0, 0, 14, 14] == 250, "the data stay as they are"
-    none, filled = edit(pixels, boxes, draw_edits(0, 0, 2), Augment())
+    for again in (lesions, FilledLesions(limit=0)):  # from memory, and where there is none left
+        same, _ = edit(pixels, [0, 1], boxes, draw_edits(0, 0, 2), spec, again)
+        assert torch.equal(same, changed)
+    none, filled = edit(pixels, [0, 1], boxes, draw_edits(0, 0, 2), Augment(), lesions)
     assert torch.equal(none, pixels)
     assert not filled.any()
     assert torch.equal(draw_edits(1, 2, 5), draw_edits(1, 2, 5))

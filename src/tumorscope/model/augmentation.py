@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tumorscope.model.changes import without_background, without_lesion
+from tumorscope.model.changes import FilledLesions, without_background
 from tumorscope.records import Box
 from tumorscope.schema.recipe import Augment
 
@@ -46,15 +46,22 @@ def draw_edits(seed: int, epoch: int, rows: int) -> Tensor:
 
 
 def edit(
-    pixels: Tensor, boxes: Sequence[Sequence[Box]], uniforms: Tensor, spec: Augment
+    pixels: Tensor,
+    rows: Sequence[int],
+    boxes: Sequence[Sequence[Box]],
+    uniforms: Tensor,
+    spec: Augment,
+    lesions: FilledLesions,
 ) -> tuple[Tensor, Tensor]:
     """Take the background or the lesion out of the images that have drawn it.
 
     Args:
         pixels: uint8, shape (n, 1, side, side).
+        rows: which each is of the data set.
         boxes: the lesions marked on each.
         uniforms: as `draw_edits` gives them, shape (n, 2).
         spec: how probable each is.
+        lesions: fills them, each once.
 
     Returns:
         The images, uint8, the same shape, and which have lost their lesion, bool, shape (n,).
@@ -62,10 +69,12 @@ def edit(
     hides = (uniforms[:, 0] < spec.hide_background).tolist()
     fills = [bool(own) for own in (uniforms[:, 1] < spec.fill_lesion).tolist()]
     fills = [fill and bool(own) for fill, own in zip(fills, boxes, strict=True)]
+    if not any(hides) and not any(fills):  # as where no lesion is marked
+        return pixels, torch.zeros(len(pixels), dtype=torch.bool, device=pixels.device)
     changed = pixels.cpu().numpy().copy()
-    for image, own, hide, fill in zip(changed[:, 0], boxes, hides, fills, strict=True):
+    for image, row, own, hide, fill in zip(changed[:, 0], rows, boxes, hides, fills, strict=True):
         if fill:
-            image[:] = without_lesion(image, own)
+            image[:] = lesions.fill(row, image, own)
         if hide:
             image[:] = without_background(image, own)
     return torch.from_numpy(changed).to(pixels.device), torch.tensor(fills, device=pixels.device)

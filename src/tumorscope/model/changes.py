@@ -10,6 +10,7 @@ from tumorscope.records import Box
 Pixels = NDArray[np.uint8]
 
 MARGIN = 1.2  # times its sides, by which a box is made larger before it is filled
+FILLED = 256 << 20  # bytes of slices without their lesion that training keeps
 ROUNDS = 400  # of smoothing, after which a filled place is as smooth as its surround
 BACKGROUND = 20  # grey levels, below which nothing belongs to the head
 RIM = 0.07  # of the side: how thick scalp and skull are taken to be
@@ -45,6 +46,29 @@ def without_lesion(pixels: Pixels, boxes: Sequence[Box]) -> Pixels:
     filled = pixels.copy()
     filled[rows, columns] = np.rint(found[1:-1, 1:-1])
     return filled
+
+
+class FilledLesions:
+    """Training slices without their lesion, each filled once, as many as fit into memory."""
+
+    def __init__(self, limit: int = FILLED) -> None:
+        """Start without any.
+
+        Args:
+            limit: bytes that are kept.
+        """
+        self._kept: dict[int, Pixels] = {}
+        self._left = limit
+
+    def fill(self, row: int, pixels: Pixels, boxes: Sequence[Box]) -> Pixels:
+        """Return what `without_lesion` does of the slice in a row of the data set."""
+        kept = self._kept.get(row)
+        if kept is None:
+            kept = without_lesion(pixels, boxes)
+            if kept.nbytes <= self._left:
+                self._left -= kept.nbytes
+                self._kept[row] = kept
+        return kept
 
 
 def lesion_alone(pixels: Pixels, boxes: Sequence[Box]) -> Pixels:

@@ -19,6 +19,7 @@ from tumorscope.errors import Diverged
 from tumorscope.model import Classifier, Halves, split_trunk
 from tumorscope.model.augmentation import augment, augment_boxes, draw_edits, draw_uniforms, edit
 from tumorscope.model.box_head import box_losses
+from tumorscope.model.changes import FilledLesions
 from tumorscope.model.heads import AttentionPool, attention_losses, box_coverage
 from tumorscope.model.sequence import Seen
 from tumorscope.records import Box
@@ -122,6 +123,7 @@ class Classification(lightning.LightningModule):
         self._outputs = outputs
         self._factor = rate_factor(self.stage, steps)
         self._plateau = 1.0
+        self._lesions = FilledLesions()
         self._uniforms: Tensor | None = None
         self._split: dict[Classifier, Halves] = {}
         weights = None if plan.class_weights is None else torch.tensor(plan.class_weights)
@@ -221,9 +223,11 @@ class Classification(lightning.LightningModule):
         """Return a batch with what its images lose, and which have lost their lesion."""
         if not self.recipe.augment.edits:
             return batch, None
-        boxes = [self._plan.boxes[row] for row in batch.rows.tolist()]
-        drawn = draw_edits(self.recipe.seed, self.epoch, self._plan.rows)[batch.rows.cpu()]
-        pixels, filled = edit(batch.pixels, boxes, drawn, self.recipe.augment)
+        rows = batch.rows.tolist()
+        boxes = [self._plan.boxes[row] for row in rows]
+        drawn = draw_edits(self.recipe.seed, self.epoch, self._plan.rows)[rows]
+        spec, lesions = self.recipe.augment, self._lesions
+        pixels, filled = edit(batch.pixels, rows, boxes, drawn, spec, lesions)
         return batch._replace(pixels=pixels), filled
 
     def _boxes(self, batch: Batch, filled: Tensor | None) -> list[Sequence[Box]]:
