@@ -36,18 +36,21 @@ COLUMNS = (
 def main() -> None:
     """Run what is missing, a fold after the other, the seeds of a fold together."""
     asked = _arguments()
-    rows: list[tuple[object, ...]] = []
-    if asked.save.is_file():
-        rows = [tuple(row.values()) for row in read_csv(asked.save)]
-    done = {(row[0], row[1], row[2]) for row in rows}
     for fold in asked.folds:
         for seed in asked.seeds:
+            done = {tuple(row[:3]) for row in _saved(asked.save)}
             if (asked.name or asked.recipe, str(fold), str(seed)) in done:
                 continue
-            rows.append(_train(asked, fold, seed))
-            write_csv(asked.save, COLUMNS, rows)
-            print(dict(zip(COLUMNS[:-2], rows[-1], strict=False)), flush=True)
-    report([dict(zip(COLUMNS, map(str, row), strict=True)) for row in rows])
+            row = _train(asked, fold, seed)
+            # Read anew, since others may have added to it in the meantime.
+            write_csv(asked.save, COLUMNS, [*_saved(asked.save), row])
+            print(dict(zip(COLUMNS[:-2], row, strict=False)), flush=True)
+    report([dict(zip(COLUMNS, row, strict=True)) for row in _saved(asked.save)])
+
+
+def _saved(path: Path) -> list[tuple[str, ...]]:
+    """Return the rows of a file, none where there is none yet."""
+    return [tuple(row.values()) for row in read_csv(path)] if path.is_file() else []
 
 
 def _arguments() -> argparse.Namespace:
