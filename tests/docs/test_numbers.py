@@ -247,7 +247,9 @@ def test_what_was_tried_for_best(printed: Callable[[Report, Rows], list[str]]) -
     """Frozen early layers on the pairs that both have run, and views on all."""
     *_, together, views = printed(candidates.report, rows_of("best-candidates"))
     as_is, _, late, _ = re.findall(r"([\d.]+) %", together)
-    holds(BEST, f"frozen, {late} % were right over four pairs of folds", f"all layers get {as_is} %")
+    holds(
+        BEST, f"frozen, {late} % were right over four pairs of folds", f"all layers get {as_is} %"
+    )
     before, after = re.findall(r"([\d.]+) %", views)
     answered, better = re.findall(r"over (\d+) answered folds; it is better on (\d+)", views)[0]
     holds(BEST, f"takes {before} to {after} % over {answered} answered folds")

@@ -273,16 +273,16 @@ def _read(
     segmentations = {path for path in tree.files if is_segmentation(names[path])}
     for path in sorted(segmentations):
         unread.add(names[path], "series", A_SEGMENTATION)
-    left = [path for path in tree.files if path not in segmentations]
+    left = set(tree.files) - segmentations
     scans = {path for path in left if holds_series(folder / path)}
-    scans |= {path for path in tree.scans if path in left and not begins_like_image(folder / path)}
+    scans |= {path for path in left & set(tree.scans) if not begins_like_image(folder / path)}
     for stack in open_stacks(folder, sorted(scans)):
         if isinstance(stack, LeftOut):
             unread.add(names[stack.image], "series", stack.reason)
         else:
             yield from _series(stack, names, limits, unread)
-    images = {*tree.images, *tree.scans} if len(names) > 1 else set(left)
-    for path in sorted(images - scans - segmentations):
+    images = left & {*tree.images, *tree.scans} if len(names) > 1 else left
+    for path in sorted(images - scans):
         try:
             pixels = read_image(folder / path).pixels[None]
         except UnreadableImage as error:
