@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from tumorscope.data.store import Store, batches
-from tumorscope.model import Classifier, build_classifier
+from tumorscope.model import Classifier, build_member
 from tumorscope.model.augmentation import augment, draw_uniforms
 from tumorscope.records import Partition
 from tumorscope.schema.recipe import Recipe
@@ -29,7 +29,7 @@ def train_bare(store: Store, partition: Partition, recipe: Recipe, device: str) 
     """Train on a partition and return the network with the weights that were kept, there."""
     with tempfile.TemporaryDirectory() as folder:
         context = TrainingContext(Path(folder), resolve_device(device), Quiet())
-        model = build_classifier(recipe, len(store.manifest.classes))
+        model = build_member(recipe, len(store.manifest.classes))
         return fit(model, store, partition, recipe, context).model.to(context.device)
 
 

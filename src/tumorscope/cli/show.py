@@ -174,6 +174,8 @@ def show_model(model: "ModelSummary") -> None:
     show_text(
         f"{model.backbone} for {model.classes} classes, images of {model.input[1]} × "
         f"{model.input[2]} pixels: {model.parameters:,} parameters."
+        + f" {model.members} such networks answer together."
+        * (model.members > 1)
     )
     show_table(
         ("stage", "trains", "parameters", "share", "epochs"),

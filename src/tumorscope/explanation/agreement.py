@@ -65,10 +65,8 @@ def measure_maps(
 
 def untrained_network(network: Classifier, recipe: Recipe) -> Classifier:
     """Return the same network before training, in evaluation mode."""
-    classes = network.head.get_submodule("linear").out_features
     blank = recipe.model_copy(update={"pretrained": False, "weights": None})
-    assert isinstance(classes, int)
-    return build_classifier(blank, classes).eval()
+    return build_classifier(blank, network.classes).eval()
 
 
 def measure(found: NDArray[np.float32], boxes: Sequence[Box]) -> Measured:

@@ -5,7 +5,7 @@ Chattopadhyay et al. (2018), Grad-CAM++; Jiang et al. (2021), LayerCAM; Draelos 
 HiResCAM; Muhammad and Yeasin (2020), Eigen-CAM.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from tumorscope.errors import UsageError
 from tumorscope.model import Classifier
+from tumorscope.model.ensemble import JoinedPool, JoinedTrunk
 from tumorscope.model.heads import AttentionPool
 
 Maps = NDArray[np.float32]
@@ -111,7 +112,9 @@ def class_maps(
 
 
 def _attention(model: Classifier, seen: Activations) -> Tensor:
-    if not isinstance(model.pool, AttentionPool):
+    if not (isinstance(model.pool, JoinedPool) and model.pool.attends) and not isinstance(
+        model.pool, AttentionPool
+    ):
         raise UsageError("This network has no attention to show: its recipe's head is another.")
     return model.pool.log_attention(seen.maps).exp().reshape(-1, *seen.maps.shape[2:])
 
@@ -127,20 +130,29 @@ def activations(model: Classifier, pixels: Tensor, labels: Tensor) -> Activation
     Raises:
         UsageError: the network has no maps of features.
     """
-    found = _Last(model.trunk)
+    members = model.trunk.members if isinstance(model.trunk, JoinedTrunk) else [model.trunk]
+    found = [_Last(member) for member in members]
     try:
         with torch.enable_grad():
             seen = model.prepared(pixels).requires_grad_()
             logits = model(seen)
-            if found.output is None:
+            outputs = [own.output for own in found if own.output is not None]
+            if not outputs:
                 raise UsageError(
                     "This network has no maps of features to look at: use occlusion or rise."
                 )
             chosen = logits.gather(1, labels[:, None]).sum()
-            (slopes,) = torch.autograd.grad(chosen, found.output)
+            slopes = torch.autograd.grad(chosen, outputs)
     finally:
-        found.release()
-    return Activations(found.as_maps(found.output.detach()), found.as_maps(slopes))
+        for own in found:
+            own.release()
+    return Activations(_side_by_side(found, outputs), _side_by_side(found, slopes))
+
+
+def _side_by_side(found: Sequence["_Last"], kept: Sequence[Tensor]) -> Tensor:
+    """Return as one what each member of a network has, channel after channel."""
+    pairs = zip(found, kept, strict=True)
+    return torch.cat([own.as_maps(part.detach()) for own, part in pairs], dim=1)
 
 
 class _Last:

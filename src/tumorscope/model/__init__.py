@@ -1,7 +1,8 @@
 """Networks as plain modules: grey levels in, logits out."""
 
-from tumorscope.model.backbones import build_classifier, build_trunk, check_stages
+from tumorscope.model.backbones import build_classifier, build_member, build_trunk, check_stages
 from tumorscope.model.classifier import Classifier
+from tumorscope.model.ensemble import join, member_recipes
 from tumorscope.model.split import Halves, between, front_of, frozen_depth, split_trunk
 from tumorscope.model.summary import ModelSummary, summarize_model
 
@@ -11,10 +12,13 @@ __all__ = [
     "ModelSummary",
     "between",
     "build_classifier",
+    "build_member",
     "build_trunk",
     "check_stages",
     "front_of",
     "frozen_depth",
+    "join",
+    "member_recipes",
     "split_trunk",
     "summarize_model",
 ]

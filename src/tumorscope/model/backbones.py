@@ -14,6 +14,7 @@ from torch import nn
 from tumorscope.errors import RecipeError
 from tumorscope.model.baseline import BaselineCNN
 from tumorscope.model.classifier import Classifier, learning_modules
+from tumorscope.model.ensemble import join, member_recipes
 from tumorscope.model.torchvision import declare_missing_operators
 from tumorscope.model.weights import NAMED, load_weights
 from tumorscope.schema.recipe import Recipe
@@ -22,7 +23,21 @@ OWN = "cnn"  # the backbone that is not timm's
 
 
 def build_classifier(recipe: Recipe, classes: int) -> Classifier:
-    """Build the network of a recipe; its first weights follow from the recipe's seed.
+    """Build the network that a recipe answers with: all its members, joined where there are some.
+
+    Args:
+        recipe: what to build.
+        classes: how many classes it tells apart.
+
+    Raises:
+        RecipeError: as `build_trunk`.
+    """
+    members = [build_member(own, classes) for own in member_recipes(recipe)]
+    return members[0] if len(members) == 1 else join(members, recipe)
+
+
+def build_member(recipe: Recipe, classes: int) -> Classifier:
+    """Build one network of a recipe; its first weights follow from the recipe's seed.
 
     Args:
         recipe: what to build.

@@ -32,6 +32,8 @@ class Classifier(nn.Module):
         pool: maps to features; nothing where the trunk pools.
         head: features to logits.
         box_head: maps to where the lesion is; None where the recipe does not localise.
+        features: how many the trunk gives.
+        classes: how many are told apart.
     """
 
     mean: Tensor
@@ -41,6 +43,7 @@ class Classifier(nn.Module):
     def __init__(self, trunk: nn.Module, features: int, classes: int, recipe: Recipe) -> None:
         super().__init__()
         self.trunk = trunk
+        self.features, self.classes = features, classes
         attentive = recipe.head == "attention"
         self.pool = _build_pool(recipe, features)
         self.head = build_head(recipe, 2 * features if attentive else features, classes)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from tumorscope.model.backbones import build_classifier, check_stages
+from tumorscope.model.backbones import build_member, check_stages
 from tumorscope.model.classifier import Classifier
 from tumorscope.schema.recipe import Recipe
 
@@ -45,7 +45,7 @@ class StageSize:
 
 @dataclass(frozen=True)
 class ModelSummary:
-    """A recipe's network, as for `classes` classes.
+    """A network of a recipe, as for `classes` classes.
 
     Attributes:
         backbone: its name in the recipe.
@@ -54,6 +54,7 @@ class ModelSummary:
         blocks: in the order in which they run.
         parameters: numbers in all of them.
         stages: of the recipe.
+        members: how many such networks answer together.
     """
 
     backbone: str
@@ -62,6 +63,7 @@ class ModelSummary:
     blocks: tuple[Block, ...]
     parameters: int
     stages: tuple[StageSize, ...]
+    members: int
 
 
 def summarize_model(recipe: Recipe, classes: int) -> ModelSummary:
@@ -75,7 +77,7 @@ def summarize_model(recipe: Recipe, classes: int) -> ModelSummary:
         RecipeError: there is no such backbone or block, or the image size does not fit.
     """
     untrained = recipe.model_copy(update={"pretrained": False, "weights": None})
-    model = build_classifier(untrained, classes).eval()
+    model = build_member(untrained, classes).eval()
     check_stages(untrained, model.trunk)
     blocks = dict(_blocks(model))
     outputs: dict[str, tuple[int, ...]] = {}
@@ -101,6 +103,7 @@ def summarize_model(recipe: Recipe, classes: int) -> ModelSummary:
         ),
         parameters=_count(model),
         stages=tuple(_stage_sizes(model, recipe)),
+        members=recipe.members,
     )
 
 

@@ -131,5 +131,7 @@ def _answered(recipe: Recipe) -> str:
     """Say what is done to an image before it is answered, beyond what the bundle's card says."""
     smoothed = "Images are smoothed as interpolation smooths the training images. "
     averaged = "Answers to each image and its mirror image are averaged."
+    joined = f" Those of {recipe.members} networks, alike but for the seed, are averaged."
     said = smoothed * recipe.smooth_answers + averaged * recipe.flip_averaging
+    said += joined * (recipe.members > 1)
     return said.strip() or "None."

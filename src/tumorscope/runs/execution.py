@@ -6,7 +6,6 @@ from pathlib import Path
 
 from tumorscope.data.dataset import read_store
 from tumorscope.export import export_bundle
-from tumorscope.model import build_classifier
 from tumorscope.report.exploration import write_exploration
 from tumorscope.runs.evaluation import evaluate_run
 from tumorscope.runs.folder import (
@@ -29,7 +28,7 @@ from tumorscope.support.progress import Quiet
 from tumorscope.training import (
     TrainedModel,
     TrainingContext,
-    fit,
+    fit_members,
     open_loggers,
     other_stages_answers,
     processes,
@@ -107,6 +106,8 @@ def _compare_stages(
     preparation: Preparation, trained: TrainedModel, recipe: Recipe, folder: Path
 ) -> None:
     """Write what each stage answers for the test images; nothing is chosen by it."""
+    if recipe.members > 1:
+        return  # each network has stages of its own
     options, store = preparation.options, preparation.survey.store
     context = TrainingContext(folder, resolve_device(options.device), options.reporter)
     tested = preparation.partition.where("test")
@@ -139,8 +140,7 @@ def train_model(
     processes.from_leader(folder)  # the others begin now
     loggers = tuple(open_loggers(options.loggers, folder))
     context = TrainingContext(folder, resolve_device(options.device), options.reporter, loggers)
-    model = build_classifier(recipe, len(store.manifest.classes))
-    return fit(model, store, preparation.partition, recipe, context), recipe
+    return fit_members(store, preparation.partition, recipe, context), recipe
 
 
 def _join_processes(options: TrainOptions) -> bool:
@@ -157,7 +157,6 @@ def _follow_leader(options: TrainOptions) -> Run:
     recipe = load_recipe(folder / RECIPE)
     store = read_store(options.data_path, recipe, Quiet(), strict=False, layout=options.layout)
     context = TrainingContext(folder, resolve_device(options.device), Quiet())
-    model = build_classifier(recipe, len(store.manifest.classes))
-    fit(model, store, read_run_partition(folder, "drawn", ""), recipe, context)
+    fit_members(store, read_run_partition(folder, "drawn", ""), recipe, context)
     processes.wait()
     return Run(folder, read_results(folder))

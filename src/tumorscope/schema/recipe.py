@@ -158,6 +158,8 @@ class Recipe(Strict):
         smooth_answers: smooth an image that is answered as interpolation smooths, on average, the
             training images that rotation, zoom or shift has moved.
         flip_averaging: average the answers to an image and to its mirror image.
+        members: how many networks are trained, alike but for the seed, one after the other; the
+            answer is the mean of theirs.
         keep: which epoch's weights are kept: the best validation `accuracy`, the least validation
             `loss`, or the `last`.
         precision: `single`; `bfloat16` for the products of the layers, which some processors do
@@ -197,6 +199,7 @@ class Recipe(Strict):
     weight_averaging: Annotated[float, Field(ge=0, lt=1)] = 0
     smooth_answers: bool = False
     flip_averaging: bool = False
+    members: Annotated[int, Field(ge=1, le=16)] = 1
     keep: Literal["accuracy", "loss", "last"] = "accuracy"
     precision: Literal["auto", "single", "bfloat16"] = "auto"
     cache_limit: Annotated[float, Field(ge=0)] = 4
@@ -218,6 +221,8 @@ class Recipe(Strict):
                 )
             if stage.sizes and stage.views:
                 raise ValueError("a stage has sizes or views, not both: leave out one")
+        if self.members > 1 and self.localise:
+            raise ValueError("boxes of several networks are not averaged: set members=1")
         if self.augment.reflect >= self.image_size:
             raise ValueError("augment.reflect must be less than image_size: lower it")
         return self

@@ -1,7 +1,7 @@
 """Where a run trains and reports."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lightning.pytorch.loggers import Logger
@@ -14,13 +14,24 @@ class TrainingContext:
     """What training needs besides model, data and recipe.
 
     Attributes:
-        folder: the run's folder; `metrics.csv` and `checkpoints/` are written there.
+        folder: the run's folder.
         device: `cpu`, `cuda` or `mps`.
         progress: where to report.
         loggers: further places for each epoch's scores.
+        member: which of the recipe's networks trains, from 1.
     """
 
     folder: Path
     device: str
     progress: Progress
     loggers: Sequence[Logger] = ()
+    member: int = 1
+
+    @property
+    def place(self) -> Path:
+        """Where `metrics.csv` and `checkpoints/` are written: the run's folder, or one in it."""
+        return self.folder if self.member == 1 else self.folder / f"member-{self.member}"
+
+    def of_member(self, number: int) -> "TrainingContext":
+        """Return the same for another network; what logs epochs hears of the first alone."""
+        return replace(self, member=number, loggers=self.loggers if number == 1 else ())

@@ -26,6 +26,7 @@ def foretell(model: Classifier, recipe: Recipe, images: int, device: str) -> str
     mode = model.training
     seconds = sum(_stage_seconds(model, recipe, stage, images, device) for stage in recipe.stages)
     model.train(mode)  # Lightning trains modules in the mode in which it finds them
+    seconds *= recipe.members
     sentence = f"{recipe.name} will take about {duration(max(seconds, 1))} here"
     if seconds < LONG or recipe.name == QUICK:
         return f"{sentence}."

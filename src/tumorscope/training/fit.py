@@ -55,10 +55,10 @@ class TrainedModel:
 def fit(
     model: Classifier, store: Store, partition: Partition, recipe: Recipe, context: TrainingContext
 ) -> TrainedModel:
-    """Train through all stages of a recipe, resuming from the run folder's checkpoint, if any.
+    """Train one network through all stages, resuming from its checkpoint, if there is one.
 
     Args:
-        model: the network to train, as `build_classifier` made it.
+        model: the network to train, as `build_member` made it.
         store: the pixels, at the recipe's size.
         partition: which rows to train on and which to validate on.
         recipe: what to do.
@@ -72,15 +72,15 @@ def fit(
     keep_freed_memory()
     # Deterministic mode also fills new tensors before they are written: a quarter of a step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    (context.folder / "checkpoints").mkdir(exist_ok=True)
+    (context.place / "checkpoints").mkdir(parents=True, exist_ok=True)
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    history = read_history(context.folder)
+    history = read_history(context.place)
     if history and processes.leads():
-        write_history(context.folder, history)  # without epochs that no checkpoint knows
+        write_history(context.place, history)  # without epochs that no checkpoint knows
     labels = store.manifest.class_numbers()
     batches = StoreBatches(store, labels, resident_pixels(store, context.device))
     plan = _plan(store, partition, recipe)
-    if not history and processes.leads():
+    if not history and context.member == 1 and processes.leads():
         images = len(partition.where("train"))
         context.progress.say(foretell(model, recipe, images, context.device))
     fronts = Fronts(model, recipe, context)
@@ -92,9 +92,9 @@ def fit(
             start = StageStart(number, history)
             data = Slices(batches, partition, recipe, start.first_epoch)
             history = _run_stage(model, start, data, plan, fronts, context)
-    load_best(model, context.folder, history, recipe.keep)
+    load_best(model, context.place, history, recipe.keep)
     if processes.leads():
-        keep_best(context.folder, history, recipe.keep)
+        keep_best(context.place, history, recipe.keep)
     kept = int(best_epoch(history, recipe.keep)["epoch"])
     return TrainedModel(model.cpu().eval(), history, kept)
 
@@ -120,14 +120,13 @@ def _run_stage(
     """Run one stage, or what is left of it, and return every epoch's scores so far."""
     recipe, stage = data.recipe, data.recipe.stages[start.number]
     if start.losses:  # Lightning restores these too, but the front's outputs are computed before
-        load_last(model, context.folder)
+        load_last(model, context.place)
     elif start.number > 0:
         # A stage begins where those before it were best.
-        load_best(model, context.folder, start.history, recipe.keep)
+        load_best(model, context.place, start.history, recipe.keep)
     model.set_trainable(stage.train, stage.statistics)
-    title = "training"
+    title = _title(recipe, start.number, context.member)
     if len(recipe.stages) > 1:
-        title = f"stage {start.number + 1} of {len(recipe.stages)}"
         context.progress.say(f"{title.capitalize()}: {', '.join(stage.train)} learns.")
     # Stages differ in speed, so that each has a task of its own, which begins when it learns.
     with (
@@ -142,14 +141,27 @@ def _run_stage(
             stage.epochs,
             context,
             [
-                CheckpointWriter(context.folder, recipe.keep),
+                CheckpointWriter(context.place, recipe.keep),
                 ProgressReporter(context.progress, task, recipe, len(start.history)),
             ],
         )
-        checkpoint = last_checkpoint(context.folder) if start.losses else None
+        checkpoint = last_checkpoint(context.place) if start.losses else None
         with _readable_errors(recipe, context, steps.history):
             trainer.fit(steps, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     return steps.history
+
+
+def _title(recipe: Recipe, stage: int, member: int) -> str:
+    """Return what learns now, as a progress bar names it."""
+    parts = [
+        f"{name} {number} of {count}"
+        for name, number, count in (
+            ("network", member, recipe.members),
+            ("stage", stage + 1, len(recipe.stages)),
+        )
+        if count > 1
+    ]
+    return ", ".join(parts) or "training"
 
 
 def _trainer(
@@ -186,12 +198,13 @@ def _readable_errors(
 ) -> Iterator[None]:
     """Turn Ctrl-C and a lack of memory into a sentence that says how to go on."""
     handler = signal.getsignal(signal.SIGINT)
+    own = f" of network {context.member} of {recipe.members}" if recipe.members > 1 else ""
     try:
         yield
     except (SystemExit, KeyboardInterrupt) as stop:  # Lightning turns Ctrl-C into an exit
         signal.signal(signal.SIGINT, handler)  # Lightning leaves it deaf
         raise Interrupted(
-            f"Stopped after {len(history)} of {recipe.epochs} epochs: the same command with "
+            f"Stopped after {len(history)} of {recipe.epochs} epochs{own}: the same command with "
             f"--out {context.folder} --resume continues from there."
         ) from stop
     except (MemoryError, RuntimeError) as error:
