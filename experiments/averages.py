@@ -87,7 +87,7 @@ def scored(truth: NDArray[np.intp], chances: Chances) -> tuple[int, float]:
 def same_shapes(runs: Sequence[Path]) -> bool:
     """Say whether the weights of models can be averaged."""
     kinds = [open_bundle(run).card.recipe for run in runs]
-    return len({(kind.backbone, kind.head, kind.localise) for kind in kinds}) == 1
+    return len({(kind.backbone, kind.head, kind.localise, kind.members) for kind in kinds}) == 1
 
 
 def with_mean_weights(runs: Sequence[Path], data: Path) -> Chances:

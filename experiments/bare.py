@@ -26,7 +26,7 @@ def patient_numbers(store: Store) -> list[int]:
 
 
 def train_bare(store: Store, partition: Partition, recipe: Recipe, device: str) -> Classifier:
-    """Train on a partition and return the network with the weights that were kept, there."""
+    """Train one network on a partition and return it with the weights that were kept, there."""
     with tempfile.TemporaryDirectory() as folder:
         context = TrainingContext(Path(folder), resolve_device(device), Quiet())
         model = build_member(recipe, len(store.manifest.classes))

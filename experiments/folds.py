@@ -111,7 +111,7 @@ def row_of(
     """Return a finished run's row; the seconds are unknown where it was stopped in between."""
     found, folder = run.results, run.folder
     kept = tumorscope.Predictor.load(folder).card.provenance.kept_epoch
-    validation = float(read_csv(folder / "metrics.csv")[kept - 1]["validation_accuracy"])
+    validation = found.parts["validation"].accuracy.value
     values = (found.all.accuracy.value, found.all.accuracy.low, found.all.accuracy.high)
     scores = (
         found.all.balanced_accuracy,
@@ -124,7 +124,7 @@ def row_of(
     group = {row["image"]: row["group"] for row in read_csv(folder / "partition.csv")}
     right = "".join(str(int(row["truth"] == row["predicted"])) for row in answers)
     groups = " ".join(group[row["image"]] for row in answers)
-    made = (kept, f"{validation:.4f}", seconds)
+    made = (kept, "" if validation is None else f"{validation:.4f}", seconds)
     return (name, fold, seed, found.images.test, *shown, *made, right, groups)
 
 

@@ -130,12 +130,17 @@ def activations(model: Classifier, pixels: Tensor, labels: Tensor) -> Activation
     Raises:
         UsageError: the network has no maps of features.
     """
-    members = model.trunk.members if isinstance(model.trunk, JoinedTrunk) else [model.trunk]
-    found = [_Last(member) for member in members]
+    trunks, front = [model.trunk], []
+    if isinstance(model.trunk, JoinedTrunk):
+        trunks, front = list(model.trunk.members), [_Last(model.trunk.front)]
+    found = [_Last(trunk) for trunk in trunks]
+    watched = found + front
     try:
         with torch.enable_grad():
             seen = model.prepared(pixels).requires_grad_()
             logits = model(seen)
+            if all(own.output is None for own in found):
+                found = front  # which has the last maps where all behind it see none
             outputs = [own.output for own in found if own.output is not None]
             if not outputs:
                 raise UsageError(
@@ -144,7 +149,7 @@ def activations(model: Classifier, pixels: Tensor, labels: Tensor) -> Activation
             chosen = logits.gather(1, labels[:, None]).sum()
             slopes = torch.autograd.grad(chosen, outputs)
     finally:
-        for own in found:
+        for own in watched:
             own.release()
     return Activations(_side_by_side(found, outputs), _side_by_side(found, slopes))
 

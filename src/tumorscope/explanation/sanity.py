@@ -17,6 +17,7 @@ from tumorscope.explanation.explain import enlarged
 from tumorscope.explanation.pictures import Pictures
 from tumorscope.explanation.reliance import Answering, answered
 from tumorscope.model import Classifier
+from tumorscope.model.ensemble import JoinedTrunk
 from tumorscope.schema.explained import Sanity
 
 STEPS = 6  # parts in which the trunk's weights are drawn anew
@@ -72,17 +73,15 @@ def _likeness(
 ) -> tuple[tuple[str, ...], tuple[float, ...]]:
     """Draw weights anew from the answer backwards, and compare maps after each part."""
     changed = copy.deepcopy(network)
-    learned = [
-        (name, module)
-        for name, module in changed.trunk.named_modules()
-        if hasattr(module, "reset_parameters")
-    ]
+    learned = _learned(changed.trunk)
     parts = np.array_split(np.arange(len(learned))[::-1], STEPS)
     steps: list[tuple[str, Sequence[nn.Module]]] = [
         ("head", [*changed.pool.modules(), *changed.head.modules()])
     ]
     steps += [
-        (f"from {learned[own[-1]][0]}", [learned[n][1] for n in own]) for own in parts if len(own)
+        (f"from {learned[own[-1]][0]}", [module for n in own for module in learned[n][1]])
+        for own in parts
+        if len(own)
     ]
     names, likeness = [], []
     torch.manual_seed(0)
@@ -96,6 +95,19 @@ def _likeness(
         pairs = zip(maps, other, strict=True)
         likeness.append(float(np.mean([_rank_correlation(*pair) for pair in pairs])))
     return tuple(names), tuple(likeness)
+
+
+def _learned(trunk: nn.Module) -> list[tuple[str, Sequence[nn.Module]]]:
+    """Return the layers that can be drawn anew, in order; those of several networks together."""
+    if isinstance(trunk, JoinedTrunk):
+        members = zip(*(_learned(member) for member in trunk.members), strict=True)
+        behind = [
+            (f"member {own[0][0]}", [module for _, modules in own for module in modules])
+            for own in members
+        ]
+        return [*_learned(trunk.front), *behind]
+    named = trunk.named_modules()
+    return [(name, [module]) for name, module in named if hasattr(module, "reset_parameters")]
 
 
 def _rank_correlation(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:

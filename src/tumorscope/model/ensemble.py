@@ -1,9 +1,10 @@
-"""Networks of one recipe that differ in their seed, joined so that they answer as one.
+"""Networks of one recipe with different seeds, joined so that they answer as one.
 
 Source: Lakshminarayanan, Pritzel and Blundell (2017), Simple and scalable predictive uncertainty
 estimation using deep ensembles.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -26,7 +27,7 @@ def member_recipes(recipe: Recipe) -> Iterator[Recipe]:
 
 
 class JoinedTrunk(nn.Module):
-    """Trunks beside each other behind what they share; their features follow one another."""
+    """Parallel trunks on a shared front; their features are concatenated."""
 
     def __init__(self, trunks: Sequence[nn.Module], features: int, shared: int) -> None:
         """Join trunks.
@@ -70,13 +71,13 @@ class JoinedPool(nn.Module):
         return torch.stack(chances).mean(dim=0).log()
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Return the features of all members, one after the other."""
+        """Return the features of all members, concatenated."""
         own = zip(self.members, maps.chunk(len(self.members), dim=1), strict=True)
         return torch.cat([pool(part) for pool, part in own], dim=1)
 
 
 class JoinedHead(nn.Module):
-    """The heads of joined trunks; what they say is averaged as probabilities."""
+    """The heads of joined trunks; their probabilities are averaged."""
 
     def __init__(self, heads: Sequence[nn.Module]) -> None:
         super().__init__()
@@ -89,8 +90,9 @@ class JoinedHead(nn.Module):
         """
         own = zip(self.members, features.chunk(len(self.members), dim=1), strict=True)
         logits = torch.stack([head(part).float() for head, part in own])
-        chances = logits.softmax(dim=2).mean(dim=0)
-        return chances.log() + logits.logsumexp(dim=2, keepdim=True).mean(dim=0)
+        # The logarithm of the mean of probabilities; computed from these it could be that of 0.
+        mean = logits.log_softmax(dim=2).logsumexp(dim=0) - math.log(len(self.members))
+        return mean + logits.logsumexp(dim=2).mean(dim=0).unsqueeze(1)
 
 
 def join(members: Sequence[Classifier], recipe: Recipe) -> Classifier:
@@ -107,6 +109,20 @@ def join(members: Sequence[Classifier], recipe: Recipe) -> Classifier:
     whole.pool = JoinedPool([own.pool for own in members])
     whole.head = JoinedHead([own.head for own in members])
     return whole.eval()
+
+
+def share_front(first: Classifier, other: Classifier, recipe: Recipe) -> None:
+    """Give a network what no stage trains from another, drawn at random as it may be.
+
+    Args:
+        first: the network whose front all members have.
+        other: a further one.
+        recipe: theirs.
+    """
+    depth = shared_depth(other, recipe)
+    pairs = zip(in_order(first.trunk), in_order(other.trunk), strict=True)
+    for source, target in list(pairs)[:depth]:
+        target.load_state_dict(source.state_dict())
 
 
 def shared_depth(model: Classifier, recipe: Recipe) -> int:

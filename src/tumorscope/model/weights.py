@@ -25,6 +25,7 @@ PICKLED = (".pth", ".pt", ".bin", ".ckpt")
 WRAPPERS = ("state_dict", "model", "model_state_dict")
 PARALLEL = "module."  # what PyTorch's parallel training puts before every name
 OURS = ("model.trunk.", "trunk.")  # the backbone in our checkpoints, in our bundles
+SEVERAL = "trunk.members."  # in bundles of several networks
 OTHERS = ("model.backbone.", "model.", "backbone.")  # in those of others' Lightning modules
 NAMED = 4  # layers that a message names of each kind
 NEAR = 1e-3  # between two means of grey levels scaled to [0, 1] that are the same
@@ -75,6 +76,11 @@ def load_weights(trunk: nn.Module, recipe: Recipe, classifier: str | Sequence[st
     tensors, expected = read_weights(path), trunk.state_dict()
     if package is not None:
         tensors = timm_names(package, tensors)
+    if any(name.startswith(SEVERAL) for name in tensors):
+        raise RecipeError(
+            f"{path} holds several networks: give checkpoints/best.safetensors of the run, which "
+            "is the first of them."
+        )
     weights = _of_trunk(tensors, last, expected)
     counters = {name for name in expected if name.endswith("num_batches_tracked")}
     problems = [

@@ -13,7 +13,7 @@ from tumorscope.report.model_card import model_card
 from tumorscope.schema.card import Card
 from tumorscope.schema.recipe import Recipe
 from tumorscope.schema.results import Results
-from tumorscope.schema.wording import CONTROL_LABELS, with_interval
+from tumorscope.schema.wording import CONTROL_LABELS, of_first, with_interval
 from tumorscope.support.files import write_text
 
 EVIDENCE = files("tumorscope.report") / "evidence.yaml"
@@ -75,7 +75,7 @@ def _answers(results: Results, card: Card, environment: Mapping[str, Any]) -> di
     images = f"{counts.train} training, {counts.validation} validation, {counts.test} test images"
     best = best_control_accuracy(results.all.controls)
     return {
-        "method": f"A convolutional network, {recipe.backbone}, recipe {recipe.name}.",
+        "method": f"{_networks(recipe)}, {recipe.backbone}, recipe {recipe.name}.",
         "intended_use": card.intended_use,
         "data": f"{origin.data}, {data['layout']}; digest {origin.data_digest}.",
         "left_out": f"{counts.left_out} files were left out because they cannot be read; "
@@ -89,7 +89,8 @@ def _answers(results: Results, card: Card, environment: Mapping[str, Any]) -> di
         "weights": origin.weights or "Drawn at random.",
         "training": f"{_stages(recipe)} Batches of {recipe.batch_size}, seed {recipe.seed}; the "
         "whole recipe is in recipe.yaml.",
-        "chosen": f"Epoch {origin.kept_epoch}, by {recipe.keep} on the validation part.",
+        "chosen": f"Epoch {origin.kept_epoch}{of_first(recipe.members)}, by {recipe.keep} on the "
+        "validation part.",
         "ensemble": _answered(recipe),
         "measures": "Accuracy, balanced accuracy, F1, AUROC, average precision, sensitivity, "
         "specificity, predictive values, kappa, MCC, Brier score, log loss, calibration error, "
@@ -129,9 +130,16 @@ def _answers(results: Results, card: Card, environment: Mapping[str, Any]) -> di
 
 def _answered(recipe: Recipe) -> str:
     """Say what is done to an image before it is answered, beyond what the bundle's card says."""
-    smoothed = "Images are smoothed as interpolation smooths the training images. "
-    averaged = "Answers to each image and its mirror image are averaged."
-    joined = f" Those of {recipe.members} networks, alike but for the seed, are averaged."
-    said = smoothed * recipe.smooth_answers + averaged * recipe.flip_averaging
-    said += joined * (recipe.members > 1)
-    return said.strip() or "None."
+    said = [
+        "Images are smoothed as interpolation smooths the training images." * recipe.smooth_answers,
+        "Answers to each image and its mirror image are averaged." * recipe.flip_averaging,
+        "The networks' probabilities are averaged." * (recipe.members > 1),
+    ]
+    return " ".join(filter(None, said)) or "None."
+
+
+def _networks(recipe: Recipe) -> str:
+    """Say how many networks there are."""
+    if recipe.members == 1:
+        return "A convolutional network"
+    return f"{recipe.members} convolutional networks with different seeds"

@@ -4,7 +4,7 @@ import yaml
 
 from tumorscope.schema.card import Card
 from tumorscope.schema.results import Results
-from tumorscope.schema.wording import with_interval
+from tumorscope.schema.wording import of_first, with_interval
 
 
 def model_card(results: Results, card: Card) -> str:
@@ -50,8 +50,9 @@ def model_card(results: Results, card: Card) -> str:
             "| --- | --- | --- | --- |",
             *classes,
             f"\n## How it was trained\n\n{card.recipe.summary.rstrip('.')}. Trained on "
-            f"{card.provenance.images['train']} images; epoch {card.provenance.kept_epoch} was "
-            f"kept; first weights: {card.provenance.weights or 'drawn at random'}.\n",
+            f"{card.provenance.images['train']} images; epoch {card.provenance.kept_epoch}"
+            f"{of_first(card.recipe.members)} was kept; first weights: "
+            f"{card.provenance.weights or 'drawn at random'}.\n",
             f"## Calibration\n\nTemperature {results.calibration.temperature:.2f}. "
             f"{results.calibration.note}\n",
             f"Made with tumorscope {results.tumorscope}. Research software, not a medical device."

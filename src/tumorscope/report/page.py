@@ -70,6 +70,11 @@ class RunRecord:
         """The epoch whose weights were kept, counted from 1."""
         return self.card.provenance.kept_epoch
 
+    @property
+    def of_first(self) -> str:
+        """Words that say whose training the history is, where several networks were trained."""
+        return wording.of_first(self.recipe.members)
+
 
 def write_report(
     folder: Path,

@@ -48,7 +48,7 @@ class Provenance(Strict):
         partition_digest: SHA-256 over which image went where.
         partition: how the parts came about, in a sentence.
         images: how many images each part had.
-        kept_epoch: the epoch whose weights these are.
+        kept_epoch: the epoch whose weights these are; of several networks, the first one's.
         weights: what training started from; None from scratch.
         weights_source, weights_licence: where these weights come from and under what licence, as
             their file says; None where it does not.

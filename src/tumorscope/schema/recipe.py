@@ -158,8 +158,8 @@ class Recipe(Strict):
         smooth_answers: smooth an image that is answered as interpolation smooths, on average, the
             training images that rotation, zoom or shift has moved.
         flip_averaging: average the answers to an image and to its mirror image.
-        members: how many networks are trained, alike but for the seed, one after the other; the
-            answer is the mean of theirs.
+        members: how many networks are trained, one after the other, with different seeds; their
+            probabilities are averaged.
         keep: which epoch's weights are kept: the best validation `accuracy`, the least validation
             `loss`, or the `last`.
         precision: `single`; `bfloat16` for the products of the layers, which some processors do

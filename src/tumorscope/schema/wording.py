@@ -16,6 +16,15 @@ ABSENT = "Averages leave out the classes that none of these images has:"
 MOST_DIGITS = 6  # after the point of a prevalence in per cent
 
 
+def of_first(networks: int) -> str:
+    """Return whose training is told where several networks were trained; nothing for one.
+
+    >>> of_first(1), of_first(2)
+    ('', ' of the first of 2 networks')
+    """
+    return f" of the first of {networks} networks" if networks > 1 else ""
+
+
 def share(score: Score) -> str:
     """Return a share in per cent.
 

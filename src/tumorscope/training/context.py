@@ -28,10 +28,10 @@ class TrainingContext:
     member: int = 1
 
     @property
-    def place(self) -> Path:
+    def member_folder(self) -> Path:
         """Where `metrics.csv` and `checkpoints/` are written: the run's folder, or one in it."""
         return self.folder if self.member == 1 else self.folder / f"member-{self.member}"
 
     def of_member(self, number: int) -> "TrainingContext":
-        """Return the same for another network; what logs epochs hears of the first alone."""
+        """Return the same for another network; loggers receive the first one's epochs alone."""
         return replace(self, member=number, loggers=self.loggers if number == 1 else ())

@@ -72,11 +72,11 @@ def fit(
     keep_freed_memory()
     # Deterministic mode also fills new tensors before they are written: a quarter of a step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    (context.place / "checkpoints").mkdir(parents=True, exist_ok=True)
+    (context.member_folder / "checkpoints").mkdir(parents=True, exist_ok=True)
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    history = read_history(context.place)
+    history = read_history(context.member_folder)
     if history and processes.leads():
-        write_history(context.place, history)  # without epochs that no checkpoint knows
+        write_history(context.member_folder, history)  # without epochs that no checkpoint knows
     labels = store.manifest.class_numbers()
     batches = StoreBatches(store, labels, resident_pixels(store, context.device))
     plan = _plan(store, partition, recipe)
@@ -92,9 +92,9 @@ def fit(
             start = StageStart(number, history)
             data = Slices(batches, partition, recipe, start.first_epoch)
             history = _run_stage(model, start, data, plan, fronts, context)
-    load_best(model, context.place, history, recipe.keep)
+    load_best(model, context.member_folder, history, recipe.keep)
     if processes.leads():
-        keep_best(context.place, history, recipe.keep)
+        keep_best(context.member_folder, history, recipe.keep)
     kept = int(best_epoch(history, recipe.keep)["epoch"])
     return TrainedModel(model.cpu().eval(), history, kept)
 
@@ -120,13 +120,13 @@ def _run_stage(
     """Run one stage, or what is left of it, and return every epoch's scores so far."""
     recipe, stage = data.recipe, data.recipe.stages[start.number]
     if start.losses:  # Lightning restores these too, but the front's outputs are computed before
-        load_last(model, context.place)
+        load_last(model, context.member_folder)
     elif start.number > 0:
         # A stage begins where those before it were best.
-        load_best(model, context.place, start.history, recipe.keep)
+        load_best(model, context.member_folder, start.history, recipe.keep)
     model.set_trainable(stage.train, stage.statistics)
     title = _title(recipe, start.number, context.member)
-    if len(recipe.stages) > 1:
+    if len(recipe.stages) > 1 or recipe.members > 1:
         context.progress.say(f"{title.capitalize()}: {', '.join(stage.train)} learns.")
     # Stages differ in speed, so that each has a task of its own, which begins when it learns.
     with (
@@ -141,11 +141,11 @@ def _run_stage(
             stage.epochs,
             context,
             [
-                CheckpointWriter(context.place, recipe.keep),
+                CheckpointWriter(context.member_folder, recipe.keep),
                 ProgressReporter(context.progress, task, recipe, len(start.history)),
             ],
         )
-        checkpoint = last_checkpoint(context.place) if start.losses else None
+        checkpoint = last_checkpoint(context.member_folder) if start.losses else None
         with _readable_errors(recipe, context, steps.history):
             trainer.fit(steps, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     return steps.history

@@ -74,7 +74,7 @@ class Fronts:
         self._model = model
         self._recipe = recipe
         self._context = context
-        self._folder = context.place / "checkpoints" / "front"
+        self._folder = context.member_folder / "checkpoints" / "front"
         self._kept: dict[int, FrontOutputs] = {}  # by the depth of the front
         self._clear(but=None)
 

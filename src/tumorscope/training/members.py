@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from tumorscope.data.store import Store
-from tumorscope.model import build_member, join, member_recipes
+from tumorscope.model import build_member, join, member_recipes, share_front
 from tumorscope.records import Partition
 from tumorscope.schema.recipe import Recipe
 from tumorscope.training.context import TrainingContext
@@ -28,10 +28,12 @@ def fit_members(
         Interrupted, OutOfMemory: as `fit`.
     """
     classes = len(store.manifest.classes)
-    trained = [
-        fit(build_member(own, classes), store, partition, own, context.of_member(number))
-        for number, own in enumerate(member_recipes(recipe), 1)
-    ]
+    trained: list[TrainedModel] = []
+    for number, own in enumerate(member_recipes(recipe), 1):
+        model = build_member(own, classes)
+        if trained:
+            share_front(trained[0].model, model, recipe)
+        trained.append(fit(model, store, partition, own, context.of_member(number)))
     if len(trained) == 1:
         return trained[0]
     return replace(trained[0], model=join([own.model for own in trained], recipe))
