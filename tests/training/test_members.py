@@ -74,7 +74,9 @@ def test_the_bundle_answers_with_the_mean(together: tumorscope.Run, phantoms: Pa
     image = phantoms.parent / read_csv(together.folder / "predictions.csv")[0]["image"]
     explained = Explainer(bundle)(image, ("layercam", "gradcam"))
     assert all(np.isfinite(own).all() for own in explained.maps.values())
-    assert "2 networks" in (together.folder / "evidence.md").read_text(encoding="utf-8")
+    for page in ("evidence.md", "model-card.md", "report.html"):
+        text = (together.folder / page).read_text(encoding="utf-8")
+        assert "of the first of 2 networks" in text, page
 
 
 def test_killed_in_the_second_network_and_resumed_ends_bit_equal(
