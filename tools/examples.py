@@ -149,6 +149,8 @@ def handle(name: str, data: Path, out: Path, check: bool) -> str:
     )
     fewer = " train=[blocks.2,conv_head,bn2,head]" if name == "best" else ""
     environment = {
+        # The commands of cells are those of this environment, whether it is activated or not.
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         "EXAMPLE_DATA": str(data),
         "EXAMPLE_OUT": str(out),
         "EXAMPLE_SETTINGS": f"{TINY} backbone={smaller}{fewer}" if check else SMALL,
@@ -161,6 +163,8 @@ def handle(name: str, data: Path, out: Path, check: bool) -> str:
         extra_arguments=["--IPKernelApp.log_level=40"],  # it warns of the machine's own network
     )
     client.execute(env={**os.environ, **environment})
+    if "command not found" in str(notebook.cells):  # which a cell that calls one passes over
+        return f"{path}: a command of it was not found."
     if not check:
         for cell in notebook.cells:
             if cell.cell_type == "code":
