@@ -16,7 +16,7 @@ from tests.training.runs import train_only
 from tumorscope.data.layouts import read_manifest
 from tumorscope.data.store import open_store
 from tumorscope.inference.predict import Predictor
-from tumorscope.model import build_classifier, build_trunk, summarize_model
+from tumorscope.model import build_classifier, build_member, build_trunk, summarize_model
 from tumorscope.schema.recipe import load_recipe, recipe_names
 from tumorscope.support.files import read_csv
 
@@ -122,7 +122,7 @@ def test_a_summary_counts_what_each_stage_trains(name: str) -> None:
     """Blocks sum to the whole, shapes end in the classes, and a frozen block counts nowhere."""
     recipe = load_recipe(name, small(name))
     found = summarize_model(recipe, 3)
-    model = build_classifier(recipe, 3)
+    model = build_member(recipe, 3)
     assert found.parameters == sum(p.numel() for p in model.parameters())
     assert sum(block.parameters for block in found.blocks) == found.parameters
     assert found.blocks[-1].output == (3,)
